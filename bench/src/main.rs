@@ -1,0 +1,3 @@
+//! bench
+#![forbid(unsafe_code)]
+fn main() {}

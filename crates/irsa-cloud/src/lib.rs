@@ -1,0 +1,2 @@
+//! irsa-cloud
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! irsa-cluster
+#![forbid(unsafe_code)]

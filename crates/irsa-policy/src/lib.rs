@@ -1,0 +1,2 @@
+//! irsa-policy
+#![forbid(unsafe_code)]

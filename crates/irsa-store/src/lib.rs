@@ -1,0 +1,2 @@
+//! irsa-store
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! irsa-token
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! irsa-wire
+#![forbid(unsafe_code)]

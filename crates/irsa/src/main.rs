@@ -1,0 +1,3 @@
+//! The `irsa` command.
+#![forbid(unsafe_code)]
+fn main() {}
