@@ -1,0 +1,78 @@
+//! Clusters that we host, and the Kubernetes objects in them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AccountId, SecretBytes, Tags};
+
+/// An EKS cluster, hosted here: an issuer of ServiceAccount tokens with a small Kubernetes API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The region it was made in.
+    pub region: String,
+    /// Its name, unique in the account and region.
+    pub name: String,
+    /// What ends its issuer URL and ties its objects to it: 32 upper-case hex digits, never used again after a delete.
+    pub id: String,
+    /// The Kubernetes version that was asked for.
+    pub version: String,
+    /// The cluster's own role (`roleArn`).
+    pub role_arn: String,
+    /// The `iss` of its tokens, an `https://` URL.
+    pub issuer: String,
+    /// The URL of its Kubernetes API.
+    pub endpoint: String,
+    /// PEM of the certificate authority behind `endpoint`.
+    #[serde(default)]
+    pub certificate_authority: Option<String>,
+    /// The keys that sign its tokens: the first signs, all are published.
+    #[serde(default)]
+    pub signing_keys: Vec<ClusterSigningKey>,
+    /// What the client asked for and we only give back (`resourcesVpcConfig`, `logging`, `accessConfig`...).
+    #[serde(default)]
+    pub settings: Value,
+    /// When it was made.
+    #[serde(with = "super::seconds")]
+    pub created: Timestamp,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Cluster {
+    /// `arn:aws:eks:<region>:<account>:cluster/<name>`.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:eks:{}:{}:cluster/{}", self.region, self.account, self.name)
+    }
+}
+
+/// A private key that signs a cluster's tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterSigningKey {
+    /// Its `kid`: base64url(SHA-256 of the public key's DER).
+    pub kid: String,
+    /// PKCS#8 DER.
+    pub pkcs8: SecretBytes,
+    /// When it was made.
+    #[serde(with = "super::seconds")]
+    pub created: Timestamp,
+}
+
+/// An object of a hosted cluster: a Namespace or a ServiceAccount, as its JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KubeObject {
+    /// [`Cluster::id`] of its cluster.
+    pub cluster: String,
+    /// The plural resource name in the API's paths, such as `serviceaccounts`.
+    pub resource: String,
+    /// Its namespace; empty for what has none.
+    #[serde(default)]
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The whole object. Fields that we do not know survive.
+    pub object: Value,
+}

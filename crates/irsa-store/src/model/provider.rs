@@ -1,0 +1,70 @@
+//! OIDC providers and buckets.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Tags};
+
+/// An OIDC identity provider of an account (IAM `CreateOpenIDConnectProvider`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OidcProvider {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The issuer without its scheme: `host[:port][/path]`, as IAM stores and returns it.
+    pub url: String,
+    /// The audiences that it accepts (`ClientIDList`).
+    #[serde(default)]
+    pub client_ids: Vec<String>,
+    /// SHA-1 thumbprints of its certificate chain, 40 hex digits each; optional since AWS fetches them itself.
+    #[serde(default)]
+    pub thumbprints: Vec<String>,
+    /// PEM of the certificate authority that signed its HTTPS certificate, when it is a private one (not in AWS).
+    #[serde(default)]
+    pub certificate_authority: Option<String>,
+    /// Where its documents are fetched when the issuer's URL cannot be reached from here (not in AWS).
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// When it was made.
+    #[serde(with = "super::seconds")]
+    pub created: Timestamp,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl OidcProvider {
+    /// `arn:aws:iam::<account>:oidc-provider/<host[:port]/path>`.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:iam::{}:oidc-provider/{}", self.account, self.url)
+    }
+}
+
+/// An S3 bucket. Its objects are not in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Its owner.
+    pub account: AccountId,
+    /// Its name, global across accounts.
+    pub name: String,
+    /// The region it was made in.
+    pub region: String,
+    /// The bucket policy, a resource policy.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// The unique ids of the principals that the policy names by ARN, known when it was saved.
+    #[serde(default)]
+    pub principal_ids: std::collections::BTreeMap<String, String>,
+    /// When it was made.
+    #[serde(with = "super::seconds")]
+    pub created: Timestamp,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Bucket {
+    /// `arn:aws:s3:::<name>`.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:s3:::{}", self.name)
+    }
+}
