@@ -1,0 +1,322 @@
+//! From a document to a [`Policy`]: everything that can be decided before the first request is decided here.
+//!
+//! Actions are folded to lower case and indexed by hash; statements that need a glob come after. Deny and Allow are indexed
+//! apart, so that a policy without a Deny costs nothing when denials are looked for.
+
+pub(crate) mod principal;
+
+use crate::arn::Arn;
+use crate::condition::Condition;
+use crate::document::{self, Clause, Document, Effect, MalformedPolicy, PolicyType, PrincipalKind};
+use crate::pattern::{ArnPattern, Pattern, Syntax};
+use crate::request::{Context, Request, hash};
+use principal::{Grant, Principals};
+
+/// A policy, validated and compiled. Immutable; identical documents can share one.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    source: Box<str>,
+    kind: PolicyType,
+    document: Document,
+    statements: Box<[Statement]>,
+    allow: Index,
+    deny: Index,
+}
+
+impl Policy {
+    /// Validates and compiles `text` as a policy of type `kind`.
+    ///
+    /// # Errors
+    /// [`MalformedPolicy`] with AWS's message for the first thing that AWS would complain about.
+    pub fn parse(text: &str, kind: PolicyType) -> Result<Policy, MalformedPolicy> {
+        Policy::parse_resolved(text, kind, &|_| None)
+    }
+
+    /// As [`Policy::parse`], but the ARNs of users and roles in `Principal` are replaced by the unique ids that `ids` knows
+    /// for them: AWS stores ids, so that an entity made anew under an old name does not inherit its trust (IAM User Guide,
+    /// "AWS JSON policy elements: Principal"). An ARN without id is compared as an ARN.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn parse_resolved(
+        text: &str,
+        kind: PolicyType,
+        ids: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Policy, MalformedPolicy> {
+        let document = document::read(text, kind).map_err(|problem| problem.locate(text))?;
+        document::validate(&document, kind).map_err(|problem| problem.locate(text))?;
+        let variables = document.has_variables();
+        let statements: Box<[Statement]> = document
+            .statements
+            .iter()
+            .map(|statement| Statement::compile(statement, variables, ids))
+            .collect();
+        let allow = Index::build(&statements, Effect::Allow);
+        let deny = Index::build(&statements, Effect::Deny);
+        Ok(Policy { source: text.into(), kind, document, statements, allow, deny })
+    }
+
+    /// The text that was parsed.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What the policy was parsed as.
+    pub fn kind(&self) -> PolicyType {
+        self.kind
+    }
+
+    /// The ARNs under `Principal.AWS` and `NotPrincipal.AWS`, for checking that they exist.
+    pub fn aws_principals(&self) -> impl Iterator<Item = &str> {
+        self.document
+            .statements
+            .iter()
+            .filter_map(|statement| statement.principal.as_ref())
+            .flat_map(|clause| &clause.entries)
+            .filter(|(kind, text)| *kind == PrincipalKind::Aws && text.value.starts_with("arn:"))
+            .map(|(_, text)| text.value.as_str())
+    }
+
+    /// Whether a Deny statement applies.
+    pub(crate) fn denies(&self, question: &Question<'_>) -> bool {
+        self.deny.candidates(question).any(|statement| self.grant(statement, question).is_some())
+    }
+
+    /// What the Allow statements that apply grant at best.
+    pub(crate) fn allows(&self, question: &Question<'_>) -> Option<Grant> {
+        let mut best = None;
+        for candidate in self.allow.candidates(question) {
+            best = best.max(self.grant(candidate, question));
+            if best == Some(Grant::Direct) {
+                break;
+            }
+        }
+        best
+    }
+
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    pub(crate) fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    fn grant(&self, statement: u32, question: &Question<'_>) -> Option<Grant> {
+        self.statements.get(statement as usize)?.applies(question)
+    }
+}
+
+/// A request prepared for matching: its action folded and hashed, its resource split.
+pub(crate) struct Question<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) action: Action,
+    pub(crate) arn: Option<Arn<'a>>,
+    /// Whether the caller has a permissions boundary: `NotPrincipal` never exempts such callers.
+    pub(crate) bounded: bool,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(request: &'a Request<'a>, bounded: bool) -> Question<'a> {
+        Question { request, action: Action::new(request.action), arn: Arn::parse(request.resource), bounded }
+    }
+
+    pub(crate) fn context(&self) -> &'a Context {
+        self.request.context
+    }
+}
+
+/// The action in lower case, on the stack.
+pub(crate) struct Action {
+    bytes: [u8; Action::MAX],
+    length: usize,
+    hash: u64,
+}
+
+impl Action {
+    /// Longer than any action that exists. What is longer matches no statement.
+    const MAX: usize = 128;
+
+    fn new(action: &str) -> Action {
+        let mut bytes = [0; Action::MAX];
+        // Only `service:Action` can match, and not even `*` matches anything else.
+        let valid = action.contains(':') && !action.bytes().any(|b| b.is_ascii_whitespace() || b == b',');
+        let length = match bytes.get_mut(..action.len()).filter(|_| valid) {
+            Some(target) => {
+                target.copy_from_slice(action.as_bytes());
+                target.make_ascii_lowercase();
+                action.len()
+            }
+            None => 0,
+        };
+        let hash = hash(bytes.get(..length).unwrap_or_default());
+        Action { bytes, length, hash }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    effect: Effect,
+    action: Actions,
+    resource: Resources,
+    principal: Option<Principals>,
+    conditions: Box<[Condition]>,
+}
+
+impl Statement {
+    fn compile(
+        text: &document::Statement,
+        variables: bool,
+        ids: &dyn Fn(&str) -> Option<String>,
+    ) -> Statement {
+        Statement {
+            effect: text.effect,
+            action: Actions::compile(text.action.as_ref()),
+            resource: Resources::compile(text.resource.as_ref(), variables),
+            principal: text.principal.as_ref().map(|clause| Principals::compile(clause, text.effect, ids)),
+            conditions: text
+                .conditions
+                .iter()
+                .filter_map(|text| Condition::compile(text, variables))
+                .collect(),
+        }
+    }
+
+    /// What the statement gives the caller if it applies; a statement without `Principal` speaks to whoever carries it.
+    pub(crate) fn applies(&self, question: &Question<'_>) -> Option<Grant> {
+        if !self.action.matches(&question.action) || !self.resource.matches(question) {
+            return None;
+        }
+        let grant = self.principal_matches(question)?;
+        self.conditions.iter().all(|condition| condition.holds(question.context())).then_some(grant)
+    }
+
+    pub(crate) fn action_matches(&self, question: &Question<'_>) -> bool {
+        self.action.matches(&question.action)
+    }
+
+    pub(crate) fn resource_matches(&self, question: &Question<'_>) -> bool {
+        self.resource.matches(question)
+    }
+
+    pub(crate) fn principal_matches(&self, question: &Question<'_>) -> Option<Grant> {
+        match &self.principal {
+            Some(principals) => principals.grant(question.request.principal, question.bounded),
+            None => Some(Grant::Direct),
+        }
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    pub(crate) fn unresolved_resource(&self, context: &Context) -> Option<&str> {
+        self.resource.unresolved(context)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Actions {
+    negated: bool,
+    exact: Box<[(u64, Box<str>)]>,
+    globs: Box<[Pattern]>,
+}
+
+impl Actions {
+    fn compile(clause: Option<&Clause>) -> Actions {
+        let (mut exact, mut globs) = (Vec::new(), Vec::new());
+        for value in clause.iter().flat_map(|clause| &clause.values) {
+            let folded = value.value.to_ascii_lowercase();
+            match Pattern::compile(&folded, Syntax { wildcards: true, variables: false }) {
+                Pattern::Exact(action) => exact.push((hash(action.as_bytes()), action)),
+                glob => globs.push(glob),
+            }
+        }
+        let negated = clause.is_some_and(|clause| clause.negated);
+        Actions { negated, exact: exact.into(), globs: globs.into() }
+    }
+
+    fn matches(&self, action: &Action) -> bool {
+        if action.length == 0 {
+            return false;
+        }
+        let named = self.exact.iter().any(|(hash, name)| *hash == action.hash && **name == *action.as_str())
+            || self.globs.iter().any(|glob| glob.matches(action.as_str(), Context::EMPTY));
+        named != self.negated
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Resources {
+    negated: bool,
+    /// `"*"` is among them, or the statement has no `Resource` at all, as in a trust policy.
+    any: bool,
+    patterns: Box<[ArnPattern]>,
+}
+
+impl Resources {
+    fn compile(clause: Option<&Clause>, variables: bool) -> Resources {
+        let Some(clause) = clause else {
+            return Resources { negated: false, any: true, patterns: Box::default() };
+        };
+        let any = clause.values.iter().any(|value| value.value == "*");
+        let patterns =
+            clause.values.iter().filter_map(|value| ArnPattern::resource(&value.value, variables)).collect();
+        Resources { negated: clause.negated, any, patterns }
+    }
+
+    fn matches(&self, question: &Question<'_>) -> bool {
+        // "will not match any resource", in NotResource neither
+        if self.negated && self.unresolved(question.context()).is_some() {
+            return false;
+        }
+        let named = self.any
+            || question.arn.as_ref().is_some_and(|arn| {
+                self.patterns.iter().any(|pattern| pattern.matches(arn, question.context()))
+            });
+        named != self.negated
+    }
+
+    fn unresolved(&self, context: &Context) -> Option<&str> {
+        self.patterns.iter().find_map(|pattern| pattern.unresolved(context))
+    }
+}
+
+/// Which statements of one effect may concern an action.
+#[derive(Debug, Clone)]
+struct Index {
+    exact: Box<[(u64, u32)]>,
+    rest: Box<[u32]>,
+}
+
+impl Index {
+    fn build(statements: &[Statement], effect: Effect) -> Index {
+        let (mut exact, mut rest) = (Vec::new(), Vec::new());
+        for (number, statement) in
+            (0_u32..).zip(statements).filter(|(_, statement)| statement.effect == effect)
+        {
+            if statement.action.negated || !statement.action.globs.is_empty() {
+                rest.push(number);
+            } else {
+                exact.extend(statement.action.exact.iter().map(|(hash, _)| (*hash, number)));
+            }
+        }
+        exact.sort_unstable();
+        exact.dedup();
+        Index { exact: exact.into(), rest: rest.into() }
+    }
+
+    fn candidates(&self, question: &Question<'_>) -> impl Iterator<Item = u32> {
+        let hash = question.action.hash;
+        let from = self.exact.partition_point(|(known, _)| *known < hash);
+        let exact = self.exact.get(from..).unwrap_or_default().iter();
+        exact
+            .take_while(move |(known, _)| *known == hash)
+            .map(|(_, number)| *number)
+            .chain(self.rest.iter().copied())
+    }
+}

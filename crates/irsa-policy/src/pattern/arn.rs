@@ -1,0 +1,91 @@
+//! ARN patterns: each of the parts between colons is a pattern of its own.
+//!
+//! A `*` or `?` matches anything within its part, in the resource part colons and slashes too. Two choices where AWS's pages
+//! are silent or disagree: a pattern with fewer than five colons is padded with `*` (AWS echoes such ARNs padded in its
+//! messages), and a `*` that ends an earlier part does not run over the next colon (the page on `Resource` says that it can,
+//! and in the same sentence advises against it; matching less is the safer reading for an Allow).
+
+use super::{Pattern, Syntax};
+use crate::arn::Arn;
+use crate::request::Context;
+
+/// A pattern over whole ARNs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ArnPattern {
+    parts: [Pattern; 5],
+}
+
+impl ArnPattern {
+    /// Compiles an element of `Resource`: variables count only in the resource part (IAM User Guide, "Variables").
+    pub(crate) fn resource(text: &str, variables: bool) -> Option<ArnPattern> {
+        ArnPattern::compile(text, [false, false, false, false, variables])
+    }
+
+    /// Compiles a value of an ARN condition operator; `None` when it is no ARN, so that it matches nothing.
+    pub(crate) fn condition(text: &str, variables: bool) -> Option<ArnPattern> {
+        if text == "*" {
+            return ArnPattern::compile("arn:*", [false; 5]);
+        }
+        ArnPattern::compile(text, [variables; 5])
+    }
+
+    /// Whether all five parts match.
+    pub(crate) fn matches(&self, arn: &Arn<'_>, context: &Context) -> bool {
+        let [partition, service, region, account, resource] = &self.parts;
+        resource.matches(arn.resource, context)
+            && service.matches(arn.service, context)
+            && account.matches(arn.account, context)
+            && region.matches(arn.region, context)
+            && partition.matches(arn.partition, context)
+    }
+
+    /// The first variable without value or default.
+    pub(crate) fn unresolved<'a>(&'a self, context: &Context) -> Option<&'a str> {
+        self.parts.iter().find_map(|part| part.unresolved(context))
+    }
+
+    /// Whether any part holds a variable.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.parts.iter().any(Pattern::has_variables)
+    }
+
+    /// The pattern as text with every variable replaced.
+    pub(crate) fn resolved(&self, context: &Context) -> String {
+        let parts: Vec<String> = self.parts.iter().map(|part| part.resolved(context)).collect();
+        format!("arn:{}", parts.join(":"))
+    }
+
+    fn compile(text: &str, variables: [bool; 5]) -> Option<ArnPattern> {
+        let mut rest = Some(text.strip_prefix("arn:")?);
+        let mut left = variables.len();
+        let parts = variables.map(|variables| {
+            left -= 1;
+            let Some(text) = rest else { return Pattern::Any };
+            // The resource part runs to the end, colons and all.
+            let (part, after) = match colon(text).filter(|_| left > 0) {
+                Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
+                None => (text, None),
+            };
+            rest = after;
+            Pattern::compile(part, Syntax { wildcards: true, variables })
+        });
+        Some(ArnPattern { parts })
+    }
+}
+
+/// The first colon outside of a variable: `${oidc.example.com:sub}` is one piece.
+fn colon(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let colon = rest.find(':')?;
+        match rest
+            .find("${")
+            .filter(|variable| *variable < colon)
+            .and_then(|at| Some((at, rest.get(at..)?.find('}')?)))
+        {
+            Some((at, length)) => from += at + length + 1,
+            None => return Some(from + colon),
+        }
+    }
+}
