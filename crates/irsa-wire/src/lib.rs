@@ -8,4 +8,5 @@
 pub mod error;
 pub mod query;
 pub mod rest_json;
+pub mod sigv4;
 pub mod xml;
