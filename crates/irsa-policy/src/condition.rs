@@ -19,6 +19,7 @@ mod wanted;
 
 use crate::document::ConditionText;
 use crate::request::{Context, Key, Values};
+pub(crate) use moment::parse as parse_moment;
 pub(crate) use operator::{Family, Operator, Set};
 pub(crate) use wanted::Wanted;
 

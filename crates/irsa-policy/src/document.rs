@@ -12,6 +12,8 @@ use json::{Member, Node, Value};
 pub(crate) use validate::validate;
 
 const INVALID_JSON: &str = "This policy contains invalid Json";
+/// S3's answer to a bucket policy that is no JSON.
+const S3_INVALID_JSON: &str = "Policies must be valid JSON and the first byte must be '{'";
 const SYNTAX: &str = "Syntax errors in policy.";
 
 /// What a policy is for: which elements it may have, and which layer of the decision it speaks in.
@@ -190,9 +192,11 @@ impl Problem {
 /// Reads a document's JSON and structure.
 pub(crate) fn read(text: &str, kind: PolicyType) -> Result<Document, Problem> {
     let root = json::read(text).map_err(|error| {
-        // AWS answers broken JSON of a trust policy with a message of its own.
-        let invalid_json = kind == PolicyType::Trust && !error.reason.is_grammar();
-        let message = if invalid_json { INVALID_JSON } else { SYNTAX };
+        let message = match kind {
+            PolicyType::Trust if !error.reason.is_grammar() => INVALID_JSON,
+            PolicyType::Resource if !error.reason.is_grammar() => S3_INVALID_JSON,
+            _ => SYNTAX,
+        };
         let span = Span { start: error.at, end: error.at };
         Problem { message: message.to_owned(), reason: error.reason.to_string(), path: String::new(), span }
     })?;

@@ -140,7 +140,7 @@ pub struct WantedTrace {
 pub enum Reason {
     /// The request has no such key.
     MissingKey,
-    /// `Null: false` … the key is there although it must not be, or the other way round.
+    /// The key is there although `Null` wants it absent, or the other way round.
     Presence,
     /// None of the policy's values is the request's.
     NotEqual,
@@ -176,7 +176,7 @@ pub fn explain(request: &Request<'_>, layers: &Layers<'_>) -> Explanation {
         None => conclude(request, layers, &Traced { traces: &traces, layers }),
     };
     let message = denial_message(request, decision);
-    let fix = fix::find(request, layers, decision, &traces);
+    let fix = fix::find(request, decision, &traces);
     Explanation { decision, message, layers: traces, fix }
 }
 

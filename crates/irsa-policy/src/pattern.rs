@@ -52,23 +52,12 @@ impl Pattern {
         }
     }
 
-    /// As [`Pattern::matches`], but ASCII letters match in either case.
+    /// As [`Pattern::matches`], but ASCII letters match in either case. For patterns compiled without wildcards.
     pub(crate) fn matches_ignoring_case(&self, text: &str, context: &Context) -> bool {
         match self {
-            Pattern::Any => true,
             Pattern::Exact(exact) => exact.eq_ignore_ascii_case(text),
-            Pattern::Prefix(_) | Pattern::Suffix(_) => {
-                unreachable_wildcard(self).is_some_and(|parts| glob(&parts, text, context, true))
-            }
             Pattern::Glob(parts) => glob(parts, text, context, true),
-        }
-    }
-
-    /// The pattern's exact text, when it has neither wildcards nor variables.
-    pub(crate) fn exact(&self) -> Option<&str> {
-        match self {
-            Pattern::Exact(text) => Some(text),
-            _ => None,
+            Pattern::Any | Pattern::Prefix(_) | Pattern::Suffix(_) => self.matches(text, context),
         }
     }
 
@@ -125,15 +114,6 @@ impl Pattern {
             [Part::Many, Part::Text(text)] => Pattern::Suffix(text.clone()),
             _ => Pattern::Glob(parts.into_boxed_slice()),
         }
-    }
-}
-
-/// `StringEqualsIgnoreCase` has no wildcards, so only a pattern built another way gets here.
-fn unreachable_wildcard(pattern: &Pattern) -> Option<Vec<Part>> {
-    match pattern {
-        Pattern::Prefix(text) => Some(vec![Part::Text(text.clone()), Part::Many]),
-        Pattern::Suffix(text) => Some(vec![Part::Many, Part::Text(text.clone())]),
-        _ => None,
     }
 }
 

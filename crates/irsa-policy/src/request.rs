@@ -209,11 +209,6 @@ impl Key {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
-
-    /// The name in lower case.
-    pub(crate) fn folded(&self) -> &str {
-        &self.folded
-    }
 }
 
 impl PartialEq for Key {
