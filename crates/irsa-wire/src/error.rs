@@ -17,6 +17,17 @@ pub enum Protocol {
     RestXml,
 }
 
+/// An error of a service model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorShape {
+    /// The code on the wire, such as `NoSuchEntity`.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether the sender is at fault.
+    pub sender: bool,
+}
+
 /// What went wrong, as the caller gets to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorBody {

@@ -13,6 +13,7 @@ mod tests;
 pub use validate::{Pattern, Text, ValidationError, Validator};
 
 use percent_encoding::percent_decode;
+use std::fmt;
 
 /// Largest body or query string that is decoded, in bytes. AWS's own largest parameter is a policy document of
 /// 131,072 characters, at worst twelve bytes each once percent-encoded.
@@ -39,6 +40,17 @@ pub enum QueryError {
     /// The same name twice: two readers could disagree about which one counts.
     #[error("The parameter {0} is given more than once")]
     Duplicate(String),
+}
+
+/// An operation of a query service, as its service model describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// The `Action`, such as `CreateRole`.
+    pub name: &'static str,
+    /// Whether the request must be signed (`AssumeRoleWithWebIdentity` must not).
+    pub is_signed: bool,
+    /// The codes of the errors that the model lists for it.
+    pub errors: &'static [&'static str],
 }
 
 /// An operation's input that can be read from query parameters.
@@ -147,6 +159,21 @@ pub struct Node<'p> {
     /// INVARIANT (prefix): every name in here begins with the same `offset` bytes.
     pairs: &'p [(String, String)],
     offset: usize,
+}
+
+/// `{Key=a, Value=b}`, or the value itself.
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(value) = self.value {
+            return f.write_str(value);
+        }
+        f.write_str("{")?;
+        for (position, pair) in self.pairs.iter().enumerate() {
+            let separator = if position > 0 { ", " } else { "" };
+            write!(f, "{separator}{}={}", rest(pair, self.offset), pair.1)?;
+        }
+        f.write_str("}")
+    }
 }
 
 impl<'p> Node<'p> {

@@ -1,6 +1,6 @@
 //! The REST-JSON protocol (EKS): inputs spread over the path, the query string and a JSON body.
 //!
-//! [`route`] matches a path against a model's URI template; what it found, the query string and the body make a
+//! [`find`] matches a path against the models' URI templates; what it found, the query string and the body make a
 //! [`Request`], from which generated types decode themselves.
 
 use crate::query::{ValidationError, decode_percent, parse_pairs};
@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Largest JSON body that is decoded, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -25,6 +26,9 @@ pub struct Binding {
 
 /// An input that can be read from a REST-JSON request.
 pub trait DecodeRest: Sized {
+    /// The operation, with its method and URI template.
+    const BINDING: Binding;
+
     /// Reads and checks the input.
     ///
     /// # Errors
@@ -84,19 +88,48 @@ impl<'a> Request<'a> {
         self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The JSON body; an empty body is an empty object.
+    /// The JSON body without its nulls, which mean the same as absence; an empty body is an empty object.
     ///
     /// # Errors
-    /// [`RestError::Serialization`] when it is not JSON of this type.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, RestError> {
+    /// [`RestError::Serialization`] when it is not a JSON object.
+    pub fn json(&self) -> Result<Value, RestError> {
         let body = if self.body.trim_ascii().is_empty() { b"{}" } else { self.body };
-        serde_json::from_slice(body).map_err(|error| RestError::Serialization(error.to_string()))
+        let mut value: Value =
+            serde_json::from_slice(body).map_err(|error| RestError::Serialization(error.to_string()))?;
+        if !value.is_object() {
+            return Err(RestError::Serialization("the body must be a JSON object".to_owned()));
+        }
+        remove_nulls(&mut value);
+        Ok(value)
+    }
+}
+
+/// A value of the body as its type.
+///
+/// # Errors
+/// [`RestError::Serialization`] when the JSON has another type.
+pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, RestError> {
+    serde_json::from_value(value).map_err(|error| RestError::Serialization(error.to_string()))
+}
+
+/// Depth is bounded by `serde_json`'s own limit of 128.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(elements) => {
+            elements.retain(|element| !element.is_null());
+            elements.iter_mut().for_each(remove_nulls);
+        }
+        _ => {}
     }
 }
 
 /// The binding that a method and a raw (still percent-encoded) path belong to, with the path's labels decoded.
 /// Literal segments win over labels: `/clusters/{name}` does not shadow `/cluster-versions`.
-pub fn route<'t>(
+pub fn find<'t>(
     bindings: &'t [Binding],
     method: &str,
     path: &str,
@@ -104,11 +137,12 @@ pub fn route<'t>(
     bindings
         .iter()
         .filter(|binding| binding.method == method)
-        .filter_map(|binding| Some((binding, labels(binding.uri, path)?)))
+        .filter_map(|binding| Some((binding, route(binding.uri, path)?)))
         .min_by_key(|(_, labels)| labels.len())
 }
 
-fn labels(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+/// The labels of a raw path, decoded, when it has the form of a URI template.
+pub fn route(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let template = template.split('?').next().unwrap_or_default();
     let template = template.strip_suffix('/').unwrap_or(template);
@@ -165,7 +199,7 @@ mod tests {
     ];
 
     fn check(method: &str, path: &str, expected: Option<(&str, &[(&str, &str)])>) {
-        let found = route(BINDINGS, method, path);
+        let found = find(BINDINGS, method, path);
         let found = found.as_ref().map(|(binding, labels)| {
             (
                 binding.operation,
@@ -192,7 +226,10 @@ mod tests {
     fn query_and_body() {
         let request = Request::new(Vec::new(), Some("tagKeys=a&tagKeys=b%2F"), b" ").unwrap();
         assert_eq!(request.query_all("tagKeys").collect::<Vec<_>>(), ["a", "b/"]);
-        assert_eq!(request.json::<serde_json::Value>().unwrap(), serde_json::json!({}));
+        assert_eq!(request.json().unwrap(), serde_json::json!({}));
+        let request = Request::new(Vec::new(), None, br#"{"a":null,"b":{"c":[1,null],"d":null}}"#).unwrap();
+        assert_eq!(request.json().unwrap(), serde_json::json!({"b": {"c": [1]}}));
+        assert!(Request::new(Vec::new(), None, b"[]").unwrap().json().is_err());
         assert!(matches!(Request::new(Vec::new(), Some("a=%"), b""), Err(RestError::Serialization(_))));
     }
 }

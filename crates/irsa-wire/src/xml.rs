@@ -3,6 +3,7 @@
 //! One [`Writer`] has both forms, since STS answers `Accept: application/json` with the same tree
 //! (aws-iam-authenticator relies on it). Output types implement [`EncodeXml`] once.
 
+use base64::Engine;
 use std::fmt::Write;
 
 /// An output that can be written as the members of an XML element.
@@ -166,6 +167,11 @@ impl Writer {
             Format::Xml => self.text(name, &timestamp(seconds)),
             Format::Json => self.number(name, seconds),
         }
+    }
+
+    /// An element with bytes, in base64.
+    pub fn blob(&mut self, name: &str, value: &[u8]) {
+        self.text(name, &base64::engine::general_purpose::STANDARD.encode(value));
     }
 
     /// An element with the members of `value`.

@@ -49,6 +49,7 @@ fn violations_use_the_words_of_aws() {
         max: Some(64),
         pattern: Some(Pattern { source: r"[\w+=,.@-]*", matches: word }),
         values: &[],
+        sensitive: false,
     };
     let mut checks = Validator::new();
     checks.text("roleSessionName", Some("Session1:2"), &SESSION);
@@ -59,13 +60,15 @@ fn violations_use_the_words_of_aws() {
     );
 
     let mut checks = Validator::new();
-    checks.require::<()>("roleArn", None);
+    checks.missing::<String>("roleArn");
+    checks.text("webIdentityToken", Some("abc"), &Text { min: Some(4), sensitive: true, ..Text::ANY });
     checks.integer("durationSeconds", Some("50000"), Some(900), Some(43200));
     checks.element("tags", 1, |checks| checks.text("key", Some(""), &Text { min: Some(1), ..Text::ANY }));
     checks.texts("thumbprintList", &["ab".to_owned()], &Text { min: Some(40), max: Some(40), ..Text::ANY });
     assert_eq!(
         checks.finish(()).unwrap_err().to_string(),
-        "4 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; \
+        "5 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; \
+         Value at 'webIdentityToken' failed to satisfy constraint: Member must have length greater than or equal to 4; \
          Value '50000' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 43200; \
          Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1; \
          Value '[ab]' at 'thumbprintList' failed to satisfy constraint: Member must satisfy constraint: \

@@ -4,6 +4,7 @@
 //! satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*`. All violations of one
 //! request are reported together, joined by `; `.
 
+use super::Node;
 use std::fmt::{self, Write};
 
 /// Every constraint that a request violates. `Display` is AWS's message; the code is `ValidationError`, status 400.
@@ -45,6 +46,8 @@ pub struct Text {
     pub pattern: Option<Pattern>,
     /// The allowed values; empty when any is.
     pub values: &'static [&'static str],
+    /// A secret: its value is not repeated in the message.
+    pub sensitive: bool,
 }
 
 /// A regular expression of a service model.
@@ -58,7 +61,7 @@ pub struct Pattern {
 
 impl Text {
     /// No constraint at all.
-    pub const ANY: Text = Text { min: None, max: None, pattern: None, values: &[] };
+    pub const ANY: Text = Text { min: None, max: None, pattern: None, values: &[], sensitive: false };
 
     /// Whether the value satisfies all of it.
     pub fn accepts(&self, value: &str) -> bool {
@@ -114,55 +117,68 @@ impl Validator {
     /// A string that may be absent.
     pub fn text(&mut self, name: &str, value: Option<&str>, constraint: &Text) -> Option<String> {
         let value = value?;
+        let subject = if constraint.sensitive { "Value".to_owned() } else { format!("Value '{value}'") };
         if let Some(pattern) = constraint.mismatch(value) {
             self.report(
                 name,
-                value,
+                &subject,
                 format_args!("Member must satisfy regular expression pattern: {pattern}"),
             );
         }
         if let Some(max) = constraint.too_long(value) {
-            self.report(name, value, format_args!("Member must have length less than or equal to {max}"));
+            self.report(name, &subject, format_args!("Member must have length less than or equal to {max}"));
         }
         if let Some(min) = constraint.too_short(value) {
-            self.report(name, value, format_args!("Member must have length greater than or equal to {min}"));
+            self.report(
+                name,
+                &subject,
+                format_args!("Member must have length greater than or equal to {min}"),
+            );
         }
         if let Some(values) = constraint.unlisted(value) {
             let set = values.join(", ");
-            self.report(name, value, format_args!("Member must satisfy enum value set: [{set}]"));
+            self.report(name, &subject, format_args!("Member must satisfy enum value set: [{set}]"));
         }
         Some(value.to_owned())
     }
 
-    /// Whole numbers, within the model's range.
+    /// A whole number within the model's range. One that cannot be read is reported, and zero.
     pub fn integer(
         &mut self,
         name: &str,
         value: Option<&str>,
-        min: Option<i64>,
-        max: Option<i64>,
-    ) -> Option<i64> {
+        min: Option<i32>,
+        max: Option<i32>,
+    ) -> Option<i32> {
         let text = value?;
-        let Ok(number) = text.parse::<i64>() else {
-            self.report(name, text, format_args!("Member must be a whole number"));
-            return None;
-        };
-        self.range(name, number, min, max);
-        Some(number)
+        match text.parse::<i32>() {
+            Ok(number) => {
+                self.range(name, number, min, max);
+                Some(number)
+            }
+            Err(_) => {
+                self.report(name, &format!("Value '{text}'"), format_args!("Member must be a whole number"));
+                Some(0)
+            }
+        }
     }
 
     /// The range of a number that is already one.
-    pub fn range(&mut self, name: &str, number: i64, min: Option<i64>, max: Option<i64>) {
-        let text = number.to_string();
+    pub fn range(&mut self, name: &str, number: i32, min: Option<i32>, max: Option<i32>) {
+        let subject = format!("Value '{number}'");
         if let Some(max) = max.filter(|max| number > *max) {
-            self.report(name, &text, format_args!("Member must have value less than or equal to {max}"));
+            self.report(name, &subject, format_args!("Member must have value less than or equal to {max}"));
         }
         if let Some(min) = min.filter(|min| number < *min) {
-            self.report(name, &text, format_args!("Member must have value greater than or equal to {min}"));
+            self.report(
+                name,
+                &subject,
+                format_args!("Member must have value greater than or equal to {min}"),
+            );
         }
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`. Anything else is reported, and false.
     pub fn boolean(&mut self, name: &str, value: Option<&str>) -> Option<bool> {
         let text = value?;
         if text.eq_ignore_ascii_case("true") {
@@ -170,18 +186,24 @@ impl Validator {
         } else if text.eq_ignore_ascii_case("false") {
             Some(false)
         } else {
-            self.report(name, text, format_args!("Member must satisfy enum value set: [true, false]"));
-            None
+            let subject = format!("Value '{text}'");
+            self.report(name, &subject, format_args!("Member must satisfy enum value set: [true, false]"));
+            Some(false)
         }
     }
 
     /// A list's length. `shown` is the list as AWS prints it in the message.
     pub fn length(&mut self, name: &str, length: usize, shown: &str, min: Option<usize>, max: Option<usize>) {
+        let subject = format!("Value '{shown}'");
         if let Some(max) = max.filter(|max| length > *max) {
-            self.report(name, shown, format_args!("Member must have length less than or equal to {max}"));
+            self.report(name, &subject, format_args!("Member must have length less than or equal to {max}"));
         }
         if let Some(min) = min.filter(|min| length < *min) {
-            self.report(name, shown, format_args!("Member must have length greater than or equal to {min}"));
+            self.report(
+                name,
+                &subject,
+                format_args!("Member must have length greater than or equal to {min}"),
+            );
         }
     }
 
@@ -203,24 +225,52 @@ impl Validator {
         if !element.values.is_empty() {
             wanted.push(format!("Member must satisfy enum value set: [{}]", element.values.join(", ")));
         }
-        let shown = format!("[{}]", values.join(", "));
-        self.report(name, &shown, format_args!("Member must satisfy constraint: [{}]", wanted.join(", ")));
+        let subject = format!("Value '[{}]'", values.join(", "));
+        self.report(name, &subject, format_args!("Member must satisfy constraint: [{}]", wanted.join(", ")));
     }
 
-    /// A member that must be there.
-    pub fn require<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.missing(name);
+    /// A list of strings.
+    pub fn text_list(
+        &mut self,
+        name: &str,
+        list: Option<Vec<Node<'_>>>,
+        min: Option<usize>,
+        max: Option<usize>,
+        element: &Text,
+    ) -> Option<Vec<String>> {
+        let values: Vec<String> =
+            list?.iter().map(|item| item.value().unwrap_or_default().to_owned()).collect();
+        self.length(name, values.len(), &format!("[{}]", values.join(", ")), min, max);
+        self.texts(name, &values, element);
+        Some(values)
+    }
+
+    /// A list of structures, each read by `read`.
+    pub fn list<T>(
+        &mut self,
+        name: &str,
+        list: Option<Vec<Node<'_>>>,
+        min: Option<usize>,
+        max: Option<usize>,
+        read: impl Fn(&mut Validator, Node<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let list = list?;
+        if max.is_some_and(|max| list.len() > max) || min.is_some_and(|min| list.len() < min) {
+            let shown: Vec<String> = list.iter().map(Node::to_string).collect();
+            self.length(name, list.len(), &format!("[{}]", shown.join(", ")), min, max);
         }
-        value
+        let read = list
+            .iter()
+            .enumerate()
+            .map(|(at, item)| self.element(name, at + 1, |checks| read(checks, *item)))
+            .collect();
+        Some(read)
     }
 
-    /// Reports an absent member.
-    pub fn missing(&mut self, name: &str) {
-        let path = &self.path;
-        self.violations.push(format!(
-            "Value null at '{path}{name}' failed to satisfy constraint: Member must not be null"
-        ));
+    /// Reports an absent member; the value stands in for it and never leaves, since [`Validator::finish`] refuses.
+    pub fn missing<T: Default>(&mut self, name: &str) -> T {
+        self.report(name, "Value null", format_args!("Member must not be null"));
+        T::default()
     }
 
     /// Whether nothing was violated so far.
@@ -248,9 +298,9 @@ impl Validator {
         value
     }
 
-    fn report(&mut self, name: &str, value: &str, constraint: fmt::Arguments<'_>) {
+    fn report(&mut self, name: &str, subject: &str, constraint: fmt::Arguments<'_>) {
         let path = &self.path;
         self.violations
-            .push(format!("Value '{value}' at '{path}{name}' failed to satisfy constraint: {constraint}"));
+            .push(format!("{subject} at '{path}{name}' failed to satisfy constraint: {constraint}"));
     }
 }
