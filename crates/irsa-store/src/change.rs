@@ -254,6 +254,7 @@ entity_from!(
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "deletes are few, and a transaction has a handful of changes")]
 pub enum Change {
     /// Makes the entity, or replaces the one under its key.
     Put(Entity),

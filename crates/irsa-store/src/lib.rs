@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod change;
+pub mod embedded;
 pub mod model;
 pub mod snapshot;
 pub mod store;
 
 pub use change::{Change, Entity, Key, Precondition, Revision, Transaction};
-pub use snapshot::{BrokenPolicy, Snapshot, Stored};
+pub use embedded::{Embedded, OpenError};
+pub use snapshot::{BrokenPolicy, Snapshot, Storable, Stored};
 pub use store::{Changes, CommitError, Committed, Store, transact};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use compile::Compiler;
 use compile::{Compile, Failure};
-pub use compile::{CompiledBucket, CompiledManagedPolicy, CompiledRole, CompiledUser};
+pub use compile::{CompiledBucket, CompiledManagedPolicy, CompiledRole, CompiledUser, Storable};
 use table::{Rows, Table};
 
 use crate::change::{Change, Entity, Key, Revision};
@@ -25,8 +25,7 @@ use crate::model::{
 
 /// An entity in a snapshot: the entity itself (by `Deref`), when it was last written, and its compiled policies.
 #[derive(Debug)]
-#[expect(private_bounds, reason = "the set of entities is closed")]
-pub struct Stored<T: Compile> {
+pub struct Stored<T: Storable> {
     entity: T,
     /// The revision that last wrote it.
     pub revision: Revision,
@@ -34,7 +33,7 @@ pub struct Stored<T: Compile> {
     pub compiled: T::Compiled,
 }
 
-impl<T: Compile> Deref for Stored<T> {
+impl<T: Storable> Deref for Stored<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -69,12 +68,20 @@ pub struct Snapshot {
     buckets: Rows<Bucket>,
     sealing_keys: Rows<SealingKey>,
     access_keys: Arc<HashMap<Arc<str>, Arc<Stored<AccessKey>>>>,
-    /// Account, lower-case user name (empty for root), access key id.
-    access_keys_by_user: Arc<BTreeSet<(AccountId, Arc<str>, Arc<str>)>>,
+    access_keys_by_user: Arc<BTreeSet<OwnedKey>>,
     roles_by_id: Arc<HashMap<Arc<str>, Arc<Stored<Role>>>>,
     users_by_id: Arc<HashMap<Arc<str>, Arc<Stored<User>>>>,
     clusters_by_issuer: Arc<HashMap<Arc<str>, Arc<Stored<Cluster>>>>,
     broken: Arc<BTreeMap<Key, Vec<BrokenPolicy>>>,
+}
+
+/// An access key and its owner, in the order in which they are listed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct OwnedKey {
+    account: AccountId,
+    /// Lower-case, empty for the root user.
+    user: Arc<str>,
+    id: Arc<str>,
 }
 
 /// What is asked of a snapshot.
@@ -169,11 +176,11 @@ impl Snapshot {
         user: Option<&str>,
     ) -> impl Iterator<Item = &Arc<Stored<AccessKey>>> {
         let user: Arc<str> = Arc::from(&*lower(user.unwrap_or_default()));
-        let first = (account, Arc::clone(&user), Arc::from(""));
+        let first = OwnedKey { account, user: Arc::clone(&user), id: Arc::from("") };
         self.access_keys_by_user
             .range(first..)
-            .take_while(move |(of, by, _)| *of == account && *by == user)
-            .filter_map(|(.., id)| self.access_keys.get(id))
+            .take_while(move |owned| owned.account == account && owned.user == user)
+            .filter_map(|owned| self.access_keys.get(&owned.id))
     }
 
     /// An OIDC provider by its name: `host[:port][/path]`, case-sensitive.
@@ -295,7 +302,7 @@ impl Snapshot {
 
     /// What is under the key, as a value.
     pub fn entity(&self, key: &Key) -> Option<Entity> {
-        fn value<T: Compile + Clone + Into<Entity>>(stored: &Arc<Stored<T>>) -> Entity {
+        fn value<T: Storable + Clone + Into<Entity>>(stored: &Arc<Stored<T>>) -> Entity {
             stored.entity.clone().into()
         }
         match key {
@@ -451,9 +458,9 @@ impl Snapshot {
     }
 }
 
-fn by_user(access_key: &AccessKey, id: &Arc<str>) -> (AccountId, Arc<str>, Arc<str>) {
+fn by_user(access_key: &AccessKey, id: &Arc<str>) -> OwnedKey {
     let user = lower(access_key.user.as_deref().unwrap_or_default());
-    (access_key.account, Arc::from(&*user), Arc::clone(id))
+    OwnedKey { account: access_key.account, user: Arc::from(&*user), id: Arc::clone(id) }
 }
 
 /// AWS compares the names of users, roles and policies without case.

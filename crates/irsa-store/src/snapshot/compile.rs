@@ -53,24 +53,28 @@ pub struct CompiledBucket {
 }
 
 /// A policy that could not be compiled: which of the entity's, and why.
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub(super) policy: String,
     pub(super) reason: String,
 }
 
-/// What an entity carries in compiled form.
-pub(crate) trait Compile {
-    /// `()` for what carries no policies.
+/// What is stored, and what it carries in compiled form.
+pub trait Storable {
+    /// Its ARN and compiled policies; `()` for what carries no policies.
     type Compiled: Debug + Send + Sync;
+}
 
+pub(crate) trait Compile: Storable {
     fn compile(&self, compiler: &mut Compiler, failures: &mut Vec<Failure>) -> Self::Compiled;
 }
 
 macro_rules! without_policies {
     ($($entity:ty),*) => {$(
-        impl Compile for $entity {
+        impl Storable for $entity {
             type Compiled = ();
+        }
 
+        impl Compile for $entity {
             fn compile(&self, _: &mut Compiler, _: &mut Vec<Failure>) {}
         }
     )*};
@@ -78,9 +82,11 @@ macro_rules! without_policies {
 
 without_policies!(Account, AccessKey, OidcProvider, Cluster, KubeObject, SealingKey);
 
-impl Compile for Role {
+impl Storable for Role {
     type Compiled = CompiledRole;
+}
 
+impl Compile for Role {
     fn compile(&self, compiler: &mut Compiler, failures: &mut Vec<Failure>) -> CompiledRole {
         CompiledRole {
             arn: self.arn().into(),
@@ -90,17 +96,21 @@ impl Compile for Role {
     }
 }
 
-impl Compile for User {
+impl Storable for User {
     type Compiled = CompiledUser;
+}
 
+impl Compile for User {
     fn compile(&self, compiler: &mut Compiler, failures: &mut Vec<Failure>) -> CompiledUser {
         CompiledUser { arn: self.arn().into(), inline: inline(&self.inline, compiler, failures) }
     }
 }
 
-impl Compile for ManagedPolicy {
+impl Storable for ManagedPolicy {
     type Compiled = CompiledManagedPolicy;
+}
 
+impl Compile for ManagedPolicy {
     fn compile(&self, compiler: &mut Compiler, failures: &mut Vec<Failure>) -> CompiledManagedPolicy {
         let text = self.version(&self.default_version).map_or("", |version| &version.text);
         CompiledManagedPolicy {
@@ -110,9 +120,11 @@ impl Compile for ManagedPolicy {
     }
 }
 
-impl Compile for Bucket {
+impl Storable for Bucket {
     type Compiled = CompiledBucket;
+}
 
+impl Compile for Bucket {
     fn compile(&self, compiler: &mut Compiler, failures: &mut Vec<Failure>) -> CompiledBucket {
         let policy = self
             .policy

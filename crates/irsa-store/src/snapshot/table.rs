@@ -6,28 +6,28 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Stored;
-use super::compile::Compile;
+use super::compile::Storable;
 
 /// Entities by name.
 pub(super) type Rows<T> = Arc<BTreeMap<Arc<str>, Arc<Stored<T>>>>;
 
 /// Entities by owner, then by name.
 #[derive(Debug)]
-pub(super) struct Table<K, T: Compile>(Arc<BTreeMap<K, Rows<T>>>);
+pub(super) struct Table<K, T: Storable>(Arc<BTreeMap<K, Rows<T>>>);
 
-impl<K, T: Compile> Clone for Table<K, T> {
+impl<K, T: Storable> Clone for Table<K, T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<K, T: Compile> Default for Table<K, T> {
+impl<K, T: Storable> Default for Table<K, T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<K: Ord + Clone, T: Compile> Table<K, T> {
+impl<K: Ord + Clone, T: Storable> Table<K, T> {
     pub(super) fn get<Q: Ord + ?Sized>(&self, owner: &Q, name: &str) -> Option<&Arc<Stored<T>>>
     where
         K: Borrow<Q>,
