@@ -7,7 +7,7 @@ pub(crate) mod principal;
 
 use crate::arn::Arn;
 use crate::condition::Condition;
-use crate::document::{self, Clause, Document, Effect, MalformedPolicy, PolicyType, PrincipalKind};
+use crate::document::{self, Clause, Document, Effect, MalformedPolicy, PolicyType, PrincipalKind, Span};
 use crate::pattern::{ArnPattern, Pattern, Syntax};
 use crate::request::{Context, Request, hash};
 use principal::{Grant, Principals};
@@ -19,6 +19,7 @@ pub struct Policy {
     kind: PolicyType,
     document: Document,
     statements: Box<[Statement]>,
+    newlines: Box<[usize]>,
     allow: Index,
     deny: Index,
 }
@@ -53,7 +54,8 @@ impl Policy {
             .collect();
         let allow = Index::build(&statements, Effect::Allow);
         let deny = Index::build(&statements, Effect::Deny);
-        Ok(Policy { source: text.into(), kind, document, statements, allow, deny })
+        let newlines = text.match_indices('\n').map(|(offset, _)| offset).collect();
+        Ok(Policy { source: text.into(), kind, document, statements, newlines, allow, deny })
     }
 
     /// The text that was parsed.
@@ -92,6 +94,11 @@ impl Policy {
             }
         }
         best
+    }
+
+    /// The line of the source, from 1, where a span starts.
+    pub(crate) fn line(&self, span: Span) -> usize {
+        self.newlines.partition_point(|newline| *newline < span.start) + 1
     }
 
     pub(crate) fn document(&self) -> &Document {

@@ -75,3 +75,6 @@ impl Condition {
         self.wanted.any_matches(value, context) != self.operator.negated
     }
 }
+
+#[cfg(test)]
+mod tests;

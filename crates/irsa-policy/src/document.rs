@@ -80,7 +80,7 @@ pub fn size_without_whitespace(text: &str) -> usize {
 }
 
 /// Line and column, both from 1, of a byte offset.
-pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
+fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -412,3 +412,6 @@ fn unknown(path: &str, key: &str, span: Span, known: &[&str]) -> Problem {
     };
     Problem::syntax(format!("unknown element `{key}`{hint}"), path, span)
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,3 +268,6 @@ impl Findings for Live<'_> {
         self.layers.session.map(|policies| self.any_allows(policies))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::compile::principal::Grant;
 use crate::compile::{Question, Statement};
 use crate::condition::{Condition, Family, Set};
-use crate::document::{self, Clause, ConditionText, Effect, position};
+use crate::document::{self, Clause, ConditionText, Effect};
 use crate::evaluate::{Attached, Decision, Findings, Layer, Layers, conclude, speaking};
 use crate::request::{Context, Request};
 pub use fix::Hint;
@@ -187,7 +187,7 @@ fn trace_policy(attached: &Attached<'_>, question: &Question<'_>) -> PolicyTrace
     let mut verdict = Verdict::Silent;
     let statements = pairs
         .map(|(index, (statement, text))| {
-            let trace = trace_statement(index, statement, text, policy.source(), question);
+            let trace = trace_statement(index, policy.line(text.span), (statement, text), question);
             if trace.matched {
                 match text.effect {
                     Effect::Deny => verdict = Verdict::Deny,
@@ -205,9 +205,8 @@ fn trace_policy(attached: &Attached<'_>, question: &Question<'_>) -> PolicyTrace
 
 fn trace_statement(
     index: usize,
-    statement: &Statement,
-    text: &document::Statement,
-    source: &str,
+    line: usize,
+    (statement, text): (&Statement, &document::Statement),
     question: &Question<'_>,
 ) -> StatementTrace {
     let request = question.request;
@@ -262,7 +261,7 @@ fn trace_statement(
             Effect::Allow => "Allow",
             Effect::Deny => "Deny",
         },
-        line: position(source, text.span.start).0,
+        line,
         matched,
         action,
         resource,
@@ -360,3 +359,6 @@ impl Findings for Traced<'_> {
         self.layers.session.map(|_| self.allows(Layer::Session, 0))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,3 +173,6 @@ fn starts_with(bytes: &[u8], at: usize, literal: &str, fold: bool) -> Option<usi
         if fold { found.eq_ignore_ascii_case(literal.as_bytes()) } else { found == literal.as_bytes() };
     equal.then_some(literal.len())
 }
+
+#[cfg(test)]
+mod tests;

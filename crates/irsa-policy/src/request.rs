@@ -191,6 +191,24 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Context {
     }
 }
 
+/// As a map from name to a string or an array of strings.
+impl Serialize for Context {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Context {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Context, D::Error> {
+        let map = std::collections::BTreeMap::<String, Values>::deserialize(deserializer)?;
+        let mut context = Context::new();
+        for (name, values) in map {
+            context.put(&name, values);
+        }
+        Ok(context)
+    }
+}
+
 /// A condition key's name, folded to lower case and hashed.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {

@@ -47,7 +47,7 @@ enum Entry {
     UniqueId(Box<str>),
     Service(Box<str>),
     Federated(Box<str>),
-    /// A canonical user or anything unknown.
+    /// A canonical user: we have none, so it matches nobody.
     Nobody,
 }
 
@@ -98,7 +98,7 @@ impl Entry {
         match kind {
             PrincipalKind::Aws => Entry::aws(value, ids),
             PrincipalKind::Federated => Entry::Federated(value.into()),
-            PrincipalKind::Service => Entry::Service(value.to_ascii_lowercase().into()),
+            PrincipalKind::Service => Entry::Service(value.into()),
             PrincipalKind::CanonicalUser => Entry::Nobody,
         }
     }
@@ -163,7 +163,7 @@ impl Entry {
                 granted(**arn == **found, Grant::Direct)
             }
             (Entry::Service(name), Principal::Service { name: found }) => {
-                granted(name.eq_ignore_ascii_case(found), Grant::Direct)
+                granted(**name == **found, Grant::Direct)
             }
             (Entry::Federated(name), Principal::WebIdentity { provider_arn }) => {
                 granted(**name == **provider_arn, Grant::Direct)
