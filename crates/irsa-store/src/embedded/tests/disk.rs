@@ -23,9 +23,12 @@ struct State {
     bytes: Vec<u8>,
     /// What survives a power cut for certain.
     durable: Vec<u8>,
+    /// The writes since then: of these a power cut keeps any, in any order.
+    unsynchronised: Vec<(usize, Vec<u8>)>,
     /// After how many changing operations which fault comes.
     fuse: Option<(usize, Fault)>,
     dead: bool,
+    failed: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -48,12 +51,12 @@ impl Disk {
 
     pub(super) fn repair(&self) {
         let mut state = self.0.lock().unwrap();
-        (state.fuse, state.dead) = (None, false);
+        (state.fuse, state.dead, state.failed) = (None, false, false);
     }
 
-    /// Whether the fault has come.
+    /// Whether the fault has come since the last repair.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.0.lock().unwrap().fuse, Some((0, _)) | None)
+        self.0.lock().unwrap().failed
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -62,6 +65,19 @@ impl Disk {
 
     pub(super) fn durable(&self) -> Vec<u8> {
         self.0.lock().unwrap().durable.clone()
+    }
+
+    /// What a power cut leaves when it keeps those of the unsynchronised writes whose bit is set.
+    pub(super) fn after_power_cut(&self, kept: u64) -> Vec<u8> {
+        let state = self.0.lock().unwrap();
+        let mut left = state.durable.clone();
+        let kept = state.unsynchronised.iter().enumerate().filter(|(place, _)| kept >> (place % 64) & 1 == 1);
+        for (_, (start, data)) in kept {
+            let end = start + data.len();
+            left.resize(left.len().max(end), 0);
+            left[*start..end].copy_from_slice(data);
+        }
+        left
     }
 }
 
@@ -103,6 +119,7 @@ impl StorageBackend for Disk {
         let mut state = self.0.lock().unwrap();
         state.alive()?;
         if len > state.bytes.len() as u64 && state.fault() == Some(Fault::Full) {
+            state.failed = true;
             return Err(ErrorKind::StorageFull.into());
         }
         state.bytes.resize(len as usize, 0);
@@ -114,11 +131,12 @@ impl StorageBackend for Disk {
         state.alive()?;
         match state.fault() {
             Some(Fault::Sync) => {
-                state.fuse = None;
+                (state.fuse, state.failed) = (None, true);
                 Err(Error::other("the disk did not synchronise"))
             }
             _ => {
                 state.durable = state.bytes.clone();
+                state.unsynchronised.clear();
                 Ok(())
             }
         }
@@ -129,6 +147,7 @@ impl StorageBackend for Disk {
         state.alive()?;
         let fault = state.fault();
         if fault == Some(Fault::Full) {
+            state.failed = true;
             return Err(ErrorKind::StorageFull.into());
         }
         let start = offset as usize;
@@ -137,8 +156,9 @@ impl StorageBackend for Disk {
             state.bytes.resize(start + data.len(), 0);
         }
         state.bytes[start..start + written].copy_from_slice(&data[..written]);
+        state.unsynchronised.push((start, data[..written].to_vec()));
         if fault == Some(Fault::Torn) {
-            state.dead = true;
+            (state.dead, state.failed) = (true, true);
             return Err(Error::other("the power is gone"));
         }
         Ok(())

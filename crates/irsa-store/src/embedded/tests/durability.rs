@@ -97,12 +97,14 @@ fn a_full_disk_changes_nothing_and_is_not_the_end() {
     let disk = Disk::default();
     let store = Embedded::with_opener(disk.opener()).unwrap();
     store.commit(put(account("0"))).unwrap();
+    let mut failures = 0;
     for after in 0..12 {
         let before = count(&store);
         disk.fail_after(after, Fault::Full);
         let result = increment(&store);
         let failed = disk.has_failed();
         if result.is_err() {
+            failures += 1;
             assert_eq!(result, Err(CommitError::DiskFull), "after {after} operations");
             assert_eq!(count(&store), before);
             // It stays so for as long as the disk is full.
@@ -117,10 +119,12 @@ fn a_full_disk_changes_nothing_and_is_not_the_end() {
         let reopened = Embedded::with_opener(Disk::holding(disk.bytes()).opener()).unwrap();
         assert_eq!(count(&reopened), before + 1);
     }
+    assert!(failures > 3, "the disk was full in the way of {failures} commits only");
 }
 
 #[test]
 fn a_commit_whose_synchronisation_failed_is_taken_back() {
+    let mut failures = 0;
     for after in 0..12 {
         let disk = Disk::default();
         let store = Embedded::with_opener(disk.opener()).unwrap();
@@ -131,6 +135,7 @@ fn a_commit_whose_synchronisation_failed_is_taken_back() {
         if result.is_ok() {
             continue;
         }
+        failures += 1;
         assert!(matches!(result, Err(CommitError::Io(_))), "{result:?}");
         assert!(store.snapshot().bucket("doubtful").is_none() && count(&store) == 0);
         if after % 2 == 0 {
@@ -143,6 +148,7 @@ fn a_commit_whose_synchronisation_failed_is_taken_back() {
         assert_eq!(count(&reopened), 0);
         assert_eq!(reopened.snapshot().bucket("certain").is_some(), after % 2 == 0);
     }
+    assert!(failures > 1, "{failures} commits failed only");
 }
 
 #[test]
@@ -158,7 +164,10 @@ fn a_torn_write_loses_no_acknowledged_commit() {
         }
         assert_eq!(count(&store), acknowledged);
         drop(store);
-        for left in [disk.bytes(), disk.durable()] {
+        // Nothing, everything, and mixtures of what was not synchronised.
+        let kept = [0, u64::MAX, 0x5555_5555_5555_5555, 0xAAAA_AAAA_AAAA_AAAA, 0x9E37_79B9_7F4A_7C15];
+        let mixtures = kept.map(|kept| disk.after_power_cut(kept));
+        for left in mixtures.into_iter().chain([disk.bytes()]) {
             let reopened = Embedded::with_opener(Disk::holding(left).opener()).unwrap();
             // The commit that was under way when the power went may be there, whole.
             let found = count(&reopened);
