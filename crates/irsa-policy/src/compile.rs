@@ -283,7 +283,9 @@ impl Resources {
         }
         let named = self.any
             || question.arn.as_ref().is_some_and(|arn| {
-                self.patterns.iter().any(|pattern| pattern.matches(arn, question.context()))
+                self.patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(arn, question.request.resource, question.context()))
             });
         named != self.negated
     }

@@ -107,6 +107,7 @@ fn resource_statements() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(one, 1..4)
 }
 
+#[expect(clippy::unwrap_used, reason = "the strategies make sound policies only")]
 fn compile(statements: &[String], kind: PolicyType) -> Policy {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
     Policy::parse(&text, kind).unwrap()

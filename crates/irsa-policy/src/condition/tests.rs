@@ -186,6 +186,9 @@ fn variables_stand_in_strings_and_arns_only() {
     assert!(!condition("NumericEquals", "n", &["${one}"]).holds(&context));
     context.set("arn", "arn:aws:iam::1:user/a*n");
     assert!(condition("ArnEquals", "arn", &["arn:aws:iam::${n}:user/${aws:username}"]).holds(&context));
+    context.set("aws:PrincipalArn", "arn:aws:iam::1:user/a*n");
+    assert!(condition("ArnEquals", "arn", &["${aws:PrincipalArn}"]).holds(&context));
+    assert!(!condition("ArnEquals", "arn", &["${aws:SourceArn}"]).holds(&context));
     context.set("k", "home/abn/x");
     assert!(
         !condition("StringLike", "k", &["home/${aws:username}/*"]).holds(&context),

@@ -61,8 +61,9 @@ impl Wanted {
             Wanted::Binary(wanted) => wanted.iter().flatten().any(|wanted| is_base64_of(found, wanted)),
             Wanted::Ip(wanted) => address(found)
                 .is_some_and(|found| wanted.iter().flatten().any(|network| network.contains(&found))),
-            Wanted::Arn(wanted) => Arn::parse(found)
-                .is_some_and(|found| wanted.iter().flatten().any(|pattern| pattern.matches(&found, context))),
+            Wanted::Arn(wanted) => Arn::parse(found).is_some_and(|arn| {
+                wanted.iter().flatten().any(|pattern| pattern.matches(&arn, found, context))
+            }),
             Wanted::Null(_) => false,
         }
     }

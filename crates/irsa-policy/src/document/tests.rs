@@ -137,7 +137,6 @@ fn trust_policies_name_principals_and_sts_actions_and_nothing_else() {
         |principal: &str| format!(r#""Effect":"Allow","Action":"sts:AssumeRole","Principal":{principal}"#);
     let acts = |action: &str| format!(r#""Effect":"Allow","Action":"{action}","Principal":"*""#);
     let only_sts = "AssumeRole policy may only specify STS AssumeRole actions";
-    let federated = "Federated principals must be valid domain names or SAML metadata ARNs";
     for (statement, expected) in [
         (allow(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#), "ok"),
         (
@@ -157,8 +156,14 @@ fn trust_policies_name_principals_and_sts_actions_and_nothing_else() {
         (allow(r#"{"AWS":"ann"}"#), r#"Invalid principal in policy: "AWS":"ann""#),
         (allow(r#"{"Federated":"arn:aws:iam::111122223333:oidc-provider/h/p"}"#), "ok"),
         (allow(r#"{"Federated":"accounts.google.com"}"#), "ok"),
-        (allow(r#"{"Federated":"https://accounts.google.com"}"#), federated),
-        (allow(r#"{"Federated":"arn:aws:iam::111122223333:role/x"}"#), federated),
+        (
+            allow(r#"{"Federated":"https://accounts.google.com"}"#),
+            r#"Invalid principal in policy: "FEDERATED":"https://accounts.google.com""#,
+        ),
+        (
+            allow(r#"{"Federated":"arn:aws:iam::111122223333:role/x"}"#),
+            r#"Invalid principal in policy: "FEDERATED":"arn:aws:iam::111122223333:role/x""#,
+        ),
         (r#""Effect":"Allow","Action":"sts:AssumeRole""#.into(), "Missing required field Principal"),
         (allow("{}"), "Missing required field Principal"),
         (format!("{},\"Resource\":\"*\"", allow(r#""*""#)), "Has prohibited field Resource"),
@@ -178,6 +183,30 @@ fn trust_policies_name_principals_and_sts_actions_and_nothing_else() {
     assert_eq!(message(r#"{"Statement":{}, "Statement":{}}"#, PolicyType::Trust), SYNTAX);
     let old = format!(r#"{{"Statement":{{{}}}}}"#, acts("sts:AssumeRole"));
     assert_eq!(message(&old, PolicyType::Trust), "ok", "trust policies may be of 2008");
+}
+
+#[test]
+fn bucket_policies_are_answered_as_s3_does() {
+    let bucket = |statement: &str| message(&policy(&format!("{{{statement}}}")), PolicyType::Resource);
+    let json = "Policies must be valid JSON and the first byte must be '{'";
+    assert_eq!(message("no json", PolicyType::Resource), json);
+    for (statement, expected) in [
+        (format!(r#"{OK},"Principal":"*""#), "ok"),
+        (format!(r#"{OK},"Principal":{{"CanonicalUser":"79a5"}}"#), "ok"),
+        (OK.to_owned(), "Missing required field Principal"),
+        (format!(r#"{OK},"Principal":{{"AWS":"ann"}}"#), "Invalid principal in policy"),
+        (format!(r#"{OK},"Principal":{{"Federated":"accounts.google.com"}}"#), "Invalid principal in policy"),
+        (
+            r#""Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"b""#.into(),
+            "Policy has invalid resource",
+        ),
+        (
+            r#""Effect":"Allow","Principal":"*","Action":"all","Resource":"*""#.into(),
+            "Policy has invalid action",
+        ),
+    ] {
+        assert_eq!(bucket(&statement), expected, "{statement}");
+    }
 }
 
 #[test]

@@ -171,7 +171,11 @@ fn action_prefixes(clause: Option<&Clause>, path: &str, kind: PolicyType) -> Res
         if kind == PolicyType::Trust {
             return trust_action(action, &path);
         }
-        action_prefix(action, &path)
+        action_prefix(action, &path).map_err(|problem| match kind {
+            // S3 has one answer to them all.
+            PolicyType::Resource => Problem { message: "Policy has invalid action".to_owned(), ..problem },
+            _ => problem,
+        })
     })
 }
 

@@ -11,8 +11,10 @@ use crate::request::Context;
 
 /// A pattern over whole ARNs.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ArnPattern {
-    parts: [Pattern; 5],
+pub(crate) enum ArnPattern {
+    Parts([Pattern; 5]),
+    /// A condition's value that starts with a variable, such as `${aws:PrincipalArn}`: where its colons are is not known.
+    Whole(Pattern),
 }
 
 impl ArnPattern {
@@ -26,33 +28,50 @@ impl ArnPattern {
         if text == "*" {
             return ArnPattern::compile("arn:*", [false; 5]);
         }
+        if variables && text.starts_with("${") {
+            return Some(ArnPattern::Whole(Pattern::compile(text, Syntax { wildcards: true, variables })));
+        }
         ArnPattern::compile(text, [variables; 5])
     }
 
-    /// Whether all five parts match.
-    pub(crate) fn matches(&self, arn: &Arn<'_>, context: &Context) -> bool {
-        let [partition, service, region, account, resource] = &self.parts;
-        resource.matches(arn.resource, context)
-            && service.matches(arn.service, context)
-            && account.matches(arn.account, context)
-            && region.matches(arn.region, context)
-            && partition.matches(arn.partition, context)
+    /// Whether `arn`, which was split from `text`, matches.
+    pub(crate) fn matches(&self, arn: &Arn<'_>, text: &str, context: &Context) -> bool {
+        match self {
+            ArnPattern::Parts([partition, service, region, account, resource]) => {
+                resource.matches(arn.resource, context)
+                    && service.matches(arn.service, context)
+                    && account.matches(arn.account, context)
+                    && region.matches(arn.region, context)
+                    && partition.matches(arn.partition, context)
+            }
+            ArnPattern::Whole(pattern) => pattern.matches(text, context),
+        }
     }
 
     /// The first variable without value or default.
     pub(crate) fn unresolved<'a>(&'a self, context: &Context) -> Option<&'a str> {
-        self.parts.iter().find_map(|part| part.unresolved(context))
+        self.parts().iter().find_map(|part| part.unresolved(context))
     }
 
     /// Whether any part holds a variable.
     pub(crate) fn has_variables(&self) -> bool {
-        self.parts.iter().any(Pattern::has_variables)
+        self.parts().iter().any(Pattern::has_variables)
     }
 
     /// The pattern as text with every variable replaced.
     pub(crate) fn resolved(&self, context: &Context) -> String {
-        let parts: Vec<String> = self.parts.iter().map(|part| part.resolved(context)).collect();
-        format!("arn:{}", parts.join(":"))
+        let parts: Vec<String> = self.parts().iter().map(|part| part.resolved(context)).collect();
+        match self {
+            ArnPattern::Parts(_) => format!("arn:{}", parts.join(":")),
+            ArnPattern::Whole(_) => parts.concat(),
+        }
+    }
+
+    fn parts(&self) -> &[Pattern] {
+        match self {
+            ArnPattern::Parts(parts) => parts,
+            ArnPattern::Whole(pattern) => std::slice::from_ref(pattern),
+        }
     }
 
     fn compile(text: &str, variables: [bool; 5]) -> Option<ArnPattern> {
@@ -69,7 +88,7 @@ impl ArnPattern {
             rest = after;
             Pattern::compile(part, Syntax { wildcards: true, variables })
         });
-        Some(ArnPattern { parts })
+        Some(ArnPattern::Parts(parts))
     }
 }
 

@@ -102,7 +102,11 @@ fn arn_patterns_match_part_by_part() {
     ] {
         let context: Context = [("aws:username", "ann")].into_iter().collect();
         let pattern_ = ArnPattern::resource(pattern, true).unwrap();
-        assert_eq!(pattern_.matches(&Arn::parse(arn).unwrap(), &context), expected, "{pattern} on {arn}");
+        assert_eq!(
+            pattern_.matches(&Arn::parse(arn).unwrap(), arn, &context),
+            expected,
+            "{pattern} on {arn}"
+        );
     }
 }
 

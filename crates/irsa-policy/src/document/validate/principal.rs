@@ -16,9 +16,6 @@ pub(super) fn values(clause: Option<&PrincipalClause>, path: &str, kind: PolicyT
             PrincipalKind::Service if is_domain(value) => continue,
             PrincipalKind::CanonicalUser if kind == PolicyType::Resource => continue,
             PrincipalKind::Federated if kind == PolicyType::Trust && is_federated(value) => continue,
-            PrincipalKind::Federated if kind == PolicyType::Trust => {
-                "Federated principals must be valid domain names or SAML metadata ARNs".to_owned()
-            }
             _ if kind == PolicyType::Resource => "Invalid principal in policy".to_owned(),
             _ => format!(
                 "Invalid principal in policy: \"{}\":\"{value}\"",
