@@ -50,6 +50,30 @@ pub struct Text {
     pub sensitive: bool,
 }
 
+/// Unicode's general categories, for patterns such as `[\p{L}\p{Z}\p{N}]`.
+pub trait Character {
+    /// `\p{L}`, and the few marks that Unicode counts as alphabetic.
+    fn is_letter(self) -> bool;
+    /// `\p{Z}`: spaces and separators, no control characters.
+    fn is_separator(self) -> bool;
+    /// `\p{N}`.
+    fn is_number(self) -> bool;
+}
+
+impl Character for char {
+    fn is_letter(self) -> bool {
+        self.is_alphabetic() && !self.is_numeric()
+    }
+
+    fn is_separator(self) -> bool {
+        self.is_whitespace() && !self.is_control()
+    }
+
+    fn is_number(self) -> bool {
+        self.is_numeric()
+    }
+}
+
 /// A regular expression of a service model.
 #[derive(Debug, Clone, Copy)]
 pub struct Pattern {
@@ -193,12 +217,20 @@ impl Validator {
     }
 
     /// A list's length. `shown` is the list as AWS prints it in the message.
-    pub fn length(&mut self, name: &str, length: usize, shown: &str, min: Option<usize>, max: Option<usize>) {
-        let subject = format!("Value '{shown}'");
+    pub fn length(
+        &mut self,
+        name: &str,
+        length: usize,
+        shown: impl fmt::Display,
+        min: Option<usize>,
+        max: Option<usize>,
+    ) {
         if let Some(max) = max.filter(|max| length > *max) {
+            let subject = format!("Value '{shown}'");
             self.report(name, &subject, format_args!("Member must have length less than or equal to {max}"));
         }
         if let Some(min) = min.filter(|min| length < *min) {
+            let subject = format!("Value '{shown}'");
             self.report(
                 name,
                 &subject,
@@ -238,9 +270,32 @@ impl Validator {
         max: Option<usize>,
         element: &Text,
     ) -> Option<Vec<String>> {
-        let values: Vec<String> =
-            list?.iter().map(|item| item.value().unwrap_or_default().to_owned()).collect();
-        self.length(name, values.len(), &format!("[{}]", values.join(", ")), min, max);
+        let values = list?.iter().map(|item| item.value().unwrap_or_default().to_owned()).collect();
+        self.strings(name, values, min, max, element)
+    }
+
+    /// A list that a query string gives by repeating its name; none when it does not occur.
+    pub fn repeated<'v>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'v str>,
+        min: Option<usize>,
+        max: Option<usize>,
+        element: &Text,
+    ) -> Option<Vec<String>> {
+        let values: Vec<String> = values.map(str::to_owned).collect();
+        if values.is_empty() { None } else { self.strings(name, values, min, max, element) }
+    }
+
+    fn strings(
+        &mut self,
+        name: &str,
+        values: Vec<String>,
+        min: Option<usize>,
+        max: Option<usize>,
+        element: &Text,
+    ) -> Option<Vec<String>> {
+        self.length(name, values.len(), format_args!("[{}]", values.join(", ")), min, max);
         self.texts(name, &values, element);
         Some(values)
     }
@@ -255,10 +310,7 @@ impl Validator {
         read: impl Fn(&mut Validator, Node<'_>) -> T,
     ) -> Option<Vec<T>> {
         let list = list?;
-        if max.is_some_and(|max| list.len() > max) || min.is_some_and(|min| list.len() < min) {
-            let shown: Vec<String> = list.iter().map(Node::to_string).collect();
-            self.length(name, list.len(), &format!("[{}]", shown.join(", ")), min, max);
-        }
+        self.length(name, list.len(), Shown(&list), min, max);
         let read = list
             .iter()
             .enumerate()
@@ -302,5 +354,19 @@ impl Validator {
         let path = &self.path;
         self.violations
             .push(format!("{subject} at '{path}{name}' failed to satisfy constraint: {constraint}"));
+    }
+}
+
+/// A list of structures as AWS prints it.
+struct Shown<'a>(&'a [Node<'a>]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (position, node) in self.0.iter().enumerate() {
+            let separator = if position > 0 { ", " } else { "" };
+            write!(f, "{separator}{node}")?;
+        }
+        f.write_str("]")
     }
 }
