@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
+use crate::change::Change;
 use crate::model::{PolicyVersion, Tags};
 
 const ALLOW: &str =
