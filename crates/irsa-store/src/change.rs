@@ -39,8 +39,8 @@ pub enum Key {
     Account(AccountId),
     /// A user: account and lower-case name.
     User(AccountId, String),
-    /// An access key: its account and id.
-    AccessKey(AccountId, String),
+    /// An access key, by its global id.
+    AccessKey(String),
     /// A role: account and lower-case name.
     Role(AccountId, String),
     /// A customer managed policy: account and lower-case name.
@@ -87,7 +87,7 @@ impl Key {
         match self {
             Self::Account(account) => format!("/accounts/{account}/account"),
             Self::User(account, name) => format!("/accounts/{account}/users/{name}"),
-            Self::AccessKey(account, id) => format!("/accounts/{account}/access-keys/{id}"),
+            Self::AccessKey(id) => format!("/access-keys/{id}"),
             Self::Role(account, name) => format!("/accounts/{account}/roles/{name}"),
             Self::Policy(account, name) => format!("/accounts/{account}/policies/{name}"),
             Self::Provider(account, url) => format!("/accounts/{account}/providers/{url}"),
@@ -114,6 +114,7 @@ impl Key {
                     name: parts.next()?,
                 })
             }
+            "access-keys" => Some(Self::AccessKey(rest.to_owned())),
             "buckets" => Some(Self::Bucket(rest.to_owned())),
             "sealing-keys" => Some(Self::SealingKey(rest.to_owned())),
             _ => None,
@@ -129,7 +130,6 @@ impl Key {
         let (room, rest) = rest.split_once('/')?;
         match room {
             "users" => Some(Self::User(account, rest.to_owned())),
-            "access-keys" => Some(Self::AccessKey(account, rest.to_owned())),
             "roles" => Some(Self::Role(account, rest.to_owned())),
             "policies" => Some(Self::Policy(account, rest.to_owned())),
             "providers" => Some(Self::Provider(account, rest.to_owned())),
@@ -171,7 +171,7 @@ impl Entity {
         match self {
             Self::Account(account) => Key::Account(account.id),
             Self::User(user) => Key::user(user.account, &user.name),
-            Self::AccessKey(key) => Key::AccessKey(key.account, key.id.clone()),
+            Self::AccessKey(key) => Key::AccessKey(key.id.clone()),
             Self::Role(role) => Key::role(role.account, &role.name),
             Self::Policy(policy) => Key::policy(policy.account, &policy.name),
             Self::Provider(provider) => Key::Provider(provider.account, provider.url.clone()),
@@ -217,7 +217,7 @@ impl Entity {
         match key {
             Key::Account(_) => serde_json::from_slice(json).map(Self::Account),
             Key::User(..) => serde_json::from_slice(json).map(Self::User),
-            Key::AccessKey(..) => serde_json::from_slice(json).map(Self::AccessKey),
+            Key::AccessKey(_) => serde_json::from_slice(json).map(Self::AccessKey),
             Key::Role(..) => serde_json::from_slice(json).map(Self::Role),
             Key::Policy(..) => serde_json::from_slice(json).map(Self::Policy),
             Key::Provider(..) => serde_json::from_slice(json).map(Self::Provider),

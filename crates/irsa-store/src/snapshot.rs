@@ -287,7 +287,7 @@ impl Snapshot {
         match key {
             Key::Account(account) => self.account(*account).map(|stored| stored.revision),
             Key::User(account, name) => self.user(*account, name).map(|stored| stored.revision),
-            Key::AccessKey(_, id) => self.access_key(id).map(|stored| stored.revision),
+            Key::AccessKey(id) => self.access_key(id).map(|stored| stored.revision),
             Key::Role(account, name) => self.role(*account, name).map(|stored| stored.revision),
             Key::Policy(account, name) => self.policy_by_name(*account, name).map(|stored| stored.revision),
             Key::Provider(account, url) => self.provider(*account, url).map(|stored| stored.revision),
@@ -310,7 +310,7 @@ impl Snapshot {
         match key {
             Key::Account(account) => self.account(*account).map(value),
             Key::User(account, name) => self.user(*account, name).map(value),
-            Key::AccessKey(_, id) => self.access_key(id).map(value),
+            Key::AccessKey(id) => self.access_key(id).map(value),
             Key::Role(account, name) => self.role(*account, name).map(value),
             Key::Policy(account, name) => self.policy_by_name(*account, name).map(value),
             Key::Provider(account, url) => self.provider(*account, url).map(value),

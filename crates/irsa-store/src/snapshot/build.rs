@@ -107,7 +107,7 @@ impl Snapshot {
                     Arc::make_mut(&mut self.users_by_id).remove(&*user.id);
                 }
             }
-            Key::AccessKey(_, id) => {
+            Key::AccessKey(id) => {
                 if let Some(access_key) = Arc::make_mut(&mut self.access_keys).remove(&**id) {
                     let entry = by_user(&access_key, &Arc::from(&**id));
                     Arc::make_mut(&mut self.access_keys_by_user).remove(&entry);
