@@ -30,7 +30,7 @@ fn matches_cluster_name(text: &str) -> bool {
             _ => return false,
         };
     }
-    matches!(state, 1 | 2)
+    matches!(state, 1..=2)
 }
 
 pub(super) const CLUSTER_VERSION_STATUS: Text = Text {

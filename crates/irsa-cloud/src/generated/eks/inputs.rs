@@ -82,6 +82,9 @@ impl DecodeRest for CreateClusterInput {
                 KubernetesNetworkConfigRequest::check(checks, json)
             });
         }
+        if let Some(json) = json.get("logging") {
+            checks.structure("logging", |checks| Logging::check(checks, json));
+        }
         if let Some(value) = json.get("tags")
             && let Some(entries) = value.as_object()
         {
@@ -425,6 +428,9 @@ impl DecodeRest for UpdateClusterConfigInput {
     fn decode(request: &Request<'_>) -> Result<Self, RestError> {
         let mut checks = Validator::new();
         let json = request.json()?;
+        if let Some(json) = json.get("logging") {
+            checks.structure("logging", |checks| Logging::check(checks, json));
+        }
         if let Some(json) = json.get("accessConfig") {
             checks.structure("accessConfig", |checks| UpdateAccessConfigRequest::check(checks, json));
         }

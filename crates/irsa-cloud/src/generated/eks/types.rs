@@ -383,6 +383,17 @@ pub struct LogSetup {
     pub enabled: Option<bool>,
 }
 
+impl LogSetup {
+    pub(super) fn check(checks: &mut Validator, json: &Value) {
+        if let Some(value) = json.get("types")
+            && let Some(elements) = value.as_array()
+        {
+            let texts: Vec<String> = elements.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            checks.texts("types", &texts, &LOG_TYPE);
+        }
+    }
+}
+
 /// `Logging` of the service model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -390,6 +401,18 @@ pub struct Logging {
     /// `clusterLogging`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_logging: Option<Vec<LogSetup>>,
+}
+
+impl Logging {
+    pub(super) fn check(checks: &mut Validator, json: &Value) {
+        if let Some(value) = json.get("clusterLogging")
+            && let Some(elements) = value.as_array()
+        {
+            for (position, json) in elements.iter().enumerate() {
+                checks.element("clusterLogging", position + 1, |checks| LogSetup::check(checks, json));
+            }
+        }
+    }
 }
 
 /// `OIDC` of the service model.

@@ -128,7 +128,7 @@ fn matches_path_prefix_type(text: &str) -> bool {
             _ => return false,
         };
     }
-    matches!(state, 1 | 2)
+    matches!(state, 1..=2)
 }
 
 pub(super) const PATH_TYPE: Text = Text {
@@ -242,7 +242,7 @@ fn matches_policy_version_id_type(text: &str) -> bool {
             _ => return false,
         };
     }
-    matches!(state, 2 | 3 | 4 | 5)
+    matches!(state, 2..=5)
 }
 
 pub(super) const ROLE_DESCRIPTION_TYPE: Text = Text {

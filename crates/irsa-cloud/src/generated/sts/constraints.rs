@@ -152,7 +152,7 @@ pub(super) const TOKEN_CODE_TYPE: Text = Text {
 };
 
 fn matches_token_code_type(text: &str) -> bool {
-    text.chars().all(|character| matches!(character, '0'..='9'))
+    text.chars().all(|character| character.is_ascii_digit())
 }
 
 pub(super) const UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Text = Text {
