@@ -378,38 +378,49 @@ fn many_states(
     for ((from, to), class) in arms {
         text.push_str(&format!("({from}, {}) => {to},\n", class.alternatives()));
     }
-    let accepting: Vec<String> = accepting.iter().map(usize::to_string).collect();
-    text.push_str(&format!("_ => return false,\n}};\n}}\nmatches!(state, {})", accepting.join(" | ")));
+    let accepting =
+        alternatives(accepting.iter().map(|state| (*state, *state)), usize::to_string, |state| state + 1);
+    text.push_str(&format!("_ => return false,\n}};\n}}\nmatches!(state, {accepting})"));
     Ok(text)
 }
 
 impl Class {
     fn alternatives(&self) -> String {
-        let mut merged: Vec<(u32, u32)> = Vec::new();
-        for (first, last) in &self.ranges {
-            match merged.last_mut() {
-                Some(before) if *first <= before.1 + 1 => before.1 = before.1.max(*last),
-                _ => merged.push((*first, *last)),
-            }
-        }
-        let ranges: Vec<String> = merged
-            .iter()
-            .map(|(first, last)| {
-                if first == last {
-                    literal(*first)
-                } else {
-                    format!("{}..={}", literal(*first), literal(*last))
-                }
-            })
-            .collect();
-        ranges.join(" | ")
+        alternatives(self.ranges.iter().copied(), |code| literal(*code), |code| code + 1)
     }
 
     fn condition(&self) -> String {
+        if *self == Class::of(&[('0', '9')]) {
+            return "character.is_ascii_digit()".to_owned();
+        }
         let listed = format!("matches!(character, {})", self.alternatives());
         let properties = self.properties.iter().map(|property| property.replace("text", "character"));
         properties.chain([listed]).collect::<Vec<_>>().join(" || ")
     }
+}
+
+/// Sorted ranges as the alternatives of a pattern, neighbours joined.
+fn alternatives<T: Copy + Ord>(
+    ranges: impl Iterator<Item = (T, T)>,
+    show: impl Fn(&T) -> String,
+    after: impl Fn(T) -> T,
+) -> String {
+    let mut joined: Vec<(T, T)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some(before) if first <= after(before.1) => before.1 = before.1.max(last),
+            _ => joined.push((first, last)),
+        }
+    }
+    let texts: Vec<String> = joined
+        .iter()
+        .map(
+            |(first, last)| {
+                if first == last { show(first) } else { format!("{}..={}", show(first), show(last)) }
+            },
+        )
+        .collect();
+    texts.join(" | ")
 }
 
 fn literal(code: u32) -> String {
@@ -447,7 +458,7 @@ mod tests {
         check(
             r"^v[1-9]?$",
             "let mut state = 0;\nfor character in text.chars() {\nstate = match (state, character) {\n\
-             (0, 'v') => 1,\n(1, '1'..='9') => 2,\n_ => return false,\n};\n}\nmatches!(state, 1 | 2)",
+             (0, 'v') => 1,\n(1, '1'..='9') => 2,\n_ => return false,\n};\n}\nmatches!(state, 1..=2)",
         );
     }
 }

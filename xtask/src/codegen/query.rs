@@ -93,7 +93,7 @@ fn inputs_file(model: &Model) -> Result<String, String> {
     let mut text = header(model, "Inputs, decoded from parameters and checked.");
     text.push_str("use irsa_wire::query::{Decode, Node, Params, Text, ValidationError, Validator};\n\n");
     text.push_str("use super::constraints::*;\n");
-    text.push_str(&type_imports(model, &body, &model.nested(model.inputs())?));
+    text.push_str(&type_imports(&body, &model.nested(model.inputs())?));
     text.push_str(&body);
     if !text.contains("Text::ANY") {
         text = text.replace("Params, Text, ", "Params, ");
@@ -131,7 +131,7 @@ fn outputs_file(model: &Model) -> Result<String, String> {
         text.push_str("use std::collections::BTreeMap;\n\n");
     }
     text.push_str("use irsa_wire::xml::{EncodeXml, Writer};\n\n");
-    text.push_str(&type_imports(model, &body, &model.nested(model.outputs())?));
+    text.push_str(&type_imports(&body, &model.nested(model.outputs())?));
     text.push_str(&body);
     Ok(text)
 }
@@ -177,7 +177,7 @@ fn types_file(
     Ok(text)
 }
 
-fn type_imports(model: &Model, body: &str, nested: &BTreeSet<String>) -> String {
+fn type_imports(body: &str, nested: &BTreeSet<String>) -> String {
     let used: Vec<String> = nested
         .iter()
         .map(|shape| names::structure(shape))

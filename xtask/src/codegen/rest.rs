@@ -126,7 +126,7 @@ fn inputs_file(model: &Model) -> Result<String, String> {
     text.push_str("use irsa_wire::query::{Text, Validator};\nuse irsa_wire::rest_json::{Binding, DecodeRest, Request, RestError, typed};\n");
     text.push_str("use serde::Deserialize;\nuse serde_json::Value;\n\n");
     text.push_str("use super::constraints::*;\n");
-    text.push_str(&type_imports(model, &body, &model.nested(model.inputs())?));
+    text.push_str(&type_imports(&body, &model.nested(model.inputs())?));
     text.push_str(&body);
     Ok(text)
 }
@@ -203,6 +203,14 @@ fn check_member(model: &Model, member: &Member<'_>) -> Result<String, String> {
             if member.shape.max.is_some() || min != "None" {
                 let _ = writeln!(inner, "checks.length({name:?}, elements.len(), value, {min}, {max});");
             }
+            let element_constraint = constraint(model, element_name, element);
+            if element.kind == "string" && element_constraint != "Text::ANY" {
+                let _ = writeln!(
+                    inner,
+                    "let texts: Vec<String> = elements.iter().filter_map(Value::as_str).map(str::to_owned).collect();\n\
+                     checks.texts({name:?}, &texts, &{element_constraint});"
+                );
+            }
             if element.kind == "structure" && checks_anything(model, element_name)? {
                 let structure = names::structure(element_name);
                 let _ = writeln!(
@@ -255,7 +263,7 @@ fn outputs_file(model: &Model) -> Result<String, String> {
     }
     let mut text = header(model, "Outputs, written as JSON; times are numbers.");
     text.push_str("use std::collections::BTreeMap;\n\nuse serde::Serialize;\n\n");
-    text.push_str(&type_imports(model, &body, &model.nested(model.outputs())?));
+    text.push_str(&type_imports(&body, &model.nested(model.outputs())?));
     text.push_str(&body);
     Ok(text)
 }
@@ -301,7 +309,7 @@ fn types_file(model: &Model, read: &BTreeSet<String>, written: &BTreeSet<String>
     Ok(text)
 }
 
-fn type_imports(model: &Model, body: &str, nested: &BTreeSet<String>) -> String {
+fn type_imports(body: &str, nested: &BTreeSet<String>) -> String {
     let used: Vec<String> = nested
         .iter()
         .map(|shape| names::structure(shape))

@@ -93,7 +93,7 @@ pub struct Presented {
     pub session_token: Option<String>,
     /// When it was signed, in seconds since 1970.
     pub signed_at: i64,
-    /// How long a presigned URL lives, in seconds.
+    /// How long a presigned URL lives, in seconds; STS does not heed it.
     pub expires: Option<u32>,
     /// What is signed of the body.
     pub payload: Payload,
@@ -232,9 +232,14 @@ fn from_query(query: QuerySignature, headers: &HeaderMap) -> Result<Presented, S
         (None, true) => Payload::Unsigned,
         (value, false) => body_payload(value),
     };
+    // Either place is covered by the signature.
+    let session_token = match query.session_token {
+        Some(token) => Some(token),
+        None => single(headers, "x-amz-security-token", "X-Amz-Security-Token")?.map(str::to_owned),
+    };
     Ok(Presented {
         access_key_id,
-        session_token: query.session_token,
+        session_token,
         signed_at: parse_date(&amz_date, &scope)?,
         expires: Some(expires.ok_or(SigError::ExpiresRange)?),
         payload,

@@ -56,7 +56,7 @@ impl Presented {
     }
 
     fn check_time(&self, now: i64) -> Result<(), SigError> {
-        let life = self.expires.map_or(MAX_SKEW, i64::from);
+        let life = self.life();
         let stamp = |seconds: i64| amz_date(seconds).unwrap_or_default();
         if self.signed_at > now.saturating_add(MAX_SKEW) {
             return Err(SigError::NotYetCurrent {
@@ -76,6 +76,13 @@ impl Presented {
             });
         }
         Ok(())
+    }
+
+    /// Seconds. STS takes presigned URLs for 15 minutes whatever `X-Amz-Expires` says: `aws eks get-token` signs 60 seconds
+    /// and keeps the token for 14 minutes (aws-iam-authenticator, `requestPresignParam`).
+    fn life(&self) -> i64 {
+        let expires = self.expires.filter(|_| self.scope.service != "sts");
+        expires.map_or(MAX_SKEW, i64::from)
     }
 
     fn payload_text<'a>(&'a self, body: Option<&'a str>) -> Result<&'a str, SigError> {
