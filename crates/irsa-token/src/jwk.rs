@@ -3,6 +3,8 @@
 //! A key states what it may verify: its `alg` when it has one, else what its type allows. RSA keys are 2,048 to 8,192
 //! bits with an odd exponent above 1; elliptic keys are points on P-256, P-384 or P-521.
 
+mod public;
+
 use std::fmt;
 
 use aws_lc_rs::signature::{
@@ -13,6 +15,8 @@ use aws_lc_rs::signature::{
 use serde_json::{Map, Value};
 
 use crate::strict;
+
+pub use public::{PublicKey, jwks_document};
 
 /// The signature algorithms that are accepted, by their names in RFC 7518 §3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

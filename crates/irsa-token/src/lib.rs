@@ -18,7 +18,7 @@ pub mod verify;
 
 pub use claims::{Claims, KubernetesClaims, NamedObject, SessionTags};
 pub use discovery::{DiscoveryError, Document, IssuerError, provider_name};
-pub use jwk::{Algorithm, UnusableKey};
+pub use jwk::{Algorithm, PublicKey, UnusableKey};
 pub use jwks::{Jwks, JwksError};
 pub use sign::{SignError, SigningKey};
 pub use verify::{TokenError, Unverified};

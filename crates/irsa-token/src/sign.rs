@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -13,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::jwk::Algorithm;
+use crate::jwk::{self, Algorithm, PublicKey};
 use crate::strict::to_base64url;
 
 /// Why a key cannot be made, read or used.
@@ -39,8 +38,7 @@ enum Pair {
 /// A private key that signs tokens: RSA (RS256) or P-256 (ES256).
 pub struct SigningKey {
     pair: Pair,
-    kid: String,
-    jwk: Value,
+    public: PublicKey,
 }
 
 impl SigningKey {
@@ -93,20 +91,22 @@ impl SigningKey {
 
     /// Its name, as Kubernetes makes it: base64url(SHA-256 of the public key's SubjectPublicKeyInfo).
     pub fn kid(&self) -> &str {
-        &self.kid
+        self.public.kid()
     }
 
     /// Its algorithm.
     pub fn algorithm(&self) -> Algorithm {
-        match self.pair {
-            Pair::Rsa(_) => Algorithm::Rs256,
-            Pair::P256(_) => Algorithm::Es256,
-        }
+        self.public.algorithm()
     }
 
     /// The public key as a JWK, with its members in Kubernetes' order.
     pub fn jwk(&self) -> Value {
-        self.jwk.clone()
+        self.public.jwk().clone()
+    }
+
+    /// The public key, as it is published.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
     }
 
     /// Signs claims into a token whose header has `alg` and `kid`, as Kubernetes' has.
@@ -114,7 +114,7 @@ impl SigningKey {
     /// # Errors
     /// [`SignError::NotJson`] or [`SignError::Crypto`].
     pub fn sign(&self, claims: &impl Serialize) -> Result<String, SignError> {
-        let header = json!({ "alg": self.algorithm().name(), "kid": self.kid });
+        let header = json!({ "alg": self.algorithm().name(), "kid": self.kid() });
         let claims = serde_json::to_vec(claims).map_err(|_| SignError::NotJson)?;
         let mut token = format!("{}.{}", to_base64url(header.to_string()), to_base64url(claims));
         let signature = self.signature(token.as_bytes())?;
@@ -145,60 +145,18 @@ impl SigningKey {
             Pair::P256(pair) => pair.public_key().as_der(),
         }
         .map_err(|_| SignError::Crypto)?;
-        let kid = to_base64url(digest::digest(&digest::SHA256, spki.as_ref()));
-        let jwk = match &pair {
-            Pair::Rsa(pair) => {
-                let (n, e) = rsa_components(pair.public_key().as_ref()).ok_or(SignError::NotAKey)?;
-                json!({
-                    "use": "sig", "kty": "RSA", "kid": kid, "alg": "RS256", "n": to_base64url(n), "e": to_base64url(e),
-                })
-            }
-            Pair::P256(pair) => {
-                // SEC 1 §2.3.3: 4, then x and y of 32 bytes each.
-                let point = pair.public_key().as_ref().get(1..).and_then(|point| point.split_at_checked(32));
-                let (x, y) = point.ok_or(SignError::NotAKey)?;
-                json!({
-                    "use": "sig", "kty": "EC", "kid": kid, "crv": "P-256", "alg": "ES256",
-                    "x": to_base64url(x), "y": to_base64url(y),
-                })
-            }
-        };
-        Ok(Self { pair, kid, jwk })
+        let public = PublicKey::from_spki(spki.as_ref()).map_err(|_| SignError::NotAKey)?;
+        Ok(Self { pair, public })
     }
 }
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("kid", &self.kid()).finish_non_exhaustive()
     }
 }
 
 /// The key set document of these keys, as it is served.
 pub fn jwks_document<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
-    json!({ "keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>() })
-}
-
-/// `n` and `e` in the DER of an `RSAPublicKey` (RFC 8017 A.1.1): a SEQUENCE of two INTEGERs.
-fn rsa_components(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    const SEQUENCE: u8 = 0x30;
-    const INTEGER: u8 = 0x02;
-    let (body, _) = der_element(der, SEQUENCE)?;
-    let (n, rest) = der_element(body, INTEGER)?;
-    let (e, _) = der_element(rest, INTEGER)?;
-    Some((n.strip_prefix(&[0]).unwrap_or(n), e))
-}
-
-/// The content of an element of that tag, and what follows it.
-fn der_element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&found, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7F => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
-            (length.iter().fold(0, |length, &byte| (length << 8) | usize::from(byte)), rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(length).filter(|_| found == tag)
+    jwk::jwks_document(keys.into_iter().map(SigningKey::public))
 }

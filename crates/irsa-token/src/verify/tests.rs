@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::claims::MAX_AGE_SECONDS;
+use crate::jwk::PublicKey;
 use crate::jwks::JwksError;
 use crate::sign::{SigningKey, jwks_document};
 use crate::strict::to_base64url;
@@ -93,11 +94,75 @@ fn names_keys_as_kubernetes_does() {
         0x05, 0x00, 0x03, 0x82, 0x01, 0x0F, 0x00, 0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00,
     ];
     let spki = [&prefix[..], &strict::base64url(n).unwrap(), &[0x02, 0x03, 0x01, 0x00, 0x01]].concat();
-    let kid = to_base64url(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &spki));
-    assert_eq!(key["kid"], kid);
-    let ours = SigningKey::generate_rsa2048().unwrap().jwk();
+    assert_eq!(PublicKey::from_spki(&spki).unwrap().jwk(), key);
     let members = |key: &Value| key.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(members(&ours), members(key));
+    assert_eq!(members(&SigningKey::generate_rsa2048().unwrap().jwk()), members(key));
+    for cut in 0..spki.len() {
+        assert!(PublicKey::from_spki(&spki[..cut]).is_err(), "{cut}");
+    }
+    assert!(PublicKey::from_spki(&[&spki[..], &[0]].concat()).is_err());
+}
+
+/// Every accepted algorithm, signed by aws-lc-rs alone.
+#[test]
+fn verifies_each_algorithm() {
+    use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
+
+    let random = SystemRandom::new();
+    let check = |algorithm: &str, spki: PublicKeyX509Der<'_>, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let mut key = PublicKey::from_spki(spki.as_ref()).unwrap().jwk().clone();
+        key["alg"] = json!(algorithm);
+        let signed = format!(
+            "{}.{}",
+            to_base64url(json!({ "alg": algorithm }).to_string()),
+            to_base64url(claims().to_string())
+        );
+        let token = |signature: &[u8]| format!("{signed}.{}", to_base64url(signature));
+        let jwks = Jwks::parse(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
+        let mut signature = sign(signed.as_bytes());
+        let good = token(&signature);
+        assert_eq!(Unverified::parse(&good).unwrap().verify(&jwks).unwrap().raw, claims(), "{algorithm}");
+        signature[7] ^= 1;
+        let bad = token(&signature);
+        assert_eq!(
+            Unverified::parse(&bad).unwrap().verify(&jwks),
+            Err(TokenError::BadSignature),
+            "{algorithm}"
+        );
+        let none = token(&[]);
+        assert_eq!(
+            Unverified::parse(&none).unwrap().verify(&jwks),
+            Err(TokenError::BadSignature),
+            "{algorithm}"
+        );
+    };
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let paddings: [(_, &dyn signature::RsaEncoding); 3] = [
+        ("RS256", &signature::RSA_PKCS1_SHA256),
+        ("RS384", &signature::RSA_PKCS1_SHA384),
+        ("RS512", &signature::RSA_PKCS1_SHA512),
+    ];
+    for (algorithm, padding) in paddings {
+        check(algorithm, rsa.public_key().as_der().unwrap(), &|message| {
+            let mut signature = vec![0; rsa.public_modulus_len()];
+            rsa.sign(padding, &random, message, &mut signature).unwrap();
+            signature
+        });
+    }
+    let curves = [
+        ("ES256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+        ("ES384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+        ("ES512", &signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+    ];
+    for (algorithm, curve) in curves {
+        let pair = EcdsaKeyPair::generate(curve).unwrap();
+        check(algorithm, pair.public_key().as_der().unwrap(), &|message| {
+            pair.sign(&random, message).unwrap().as_ref().to_vec()
+        });
+    }
 }
 
 #[test]
@@ -313,6 +378,7 @@ proptest! {
         let _ = Unverified::parse(&token);
         let _ = Unverified::parse(&unsigned(&header, &payload));
         let _ = Jwks::parse(&bytes);
+        let _ = PublicKey::from_spki(&bytes);
         let _ = crate::provider_name(&token);
         let _ = crate::provider_name(&format!("https://{token}"));
         let _ = crate::Document::parse(&bytes, "https://a");
