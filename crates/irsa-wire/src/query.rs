@@ -10,7 +10,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-pub use validate::{Character, Pattern, Text, ValidationError, Validator};
+pub use validate::{Pattern, Text, ValidationError, Validator, is_letter, is_number, is_separator};
 
 use percent_encoding::percent_decode;
 use std::fmt;

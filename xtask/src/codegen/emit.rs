@@ -146,7 +146,7 @@ pub(crate) fn constraints(model: &Model, structures: &BTreeSet<String>) -> Resul
         }
     }
     let mut text = header(model, "What the service model says of strings.");
-    text.push_str("use irsa_wire::query::{Character as _, Pattern, Text};\n\n");
+    text.push_str("use irsa_wire::query::{Pattern, Text, is_letter, is_number, is_separator};\n\n");
     for (name, shape) in &found {
         let constant = names::constant(name);
         let function = format!("matches_{}", names::snake(name));
@@ -168,8 +168,8 @@ pub(crate) fn constraints(model: &Model, structures: &BTreeSet<String>) -> Resul
                 writeln!(text, "fn {function}(text: &str) -> bool {{\n{}\n}}\n", pattern::matcher(source)?);
         }
     }
-    if !text.contains(".is_letter()") {
-        text = text.replace("Character as _, ", "");
+    if !text.contains("is_letter(character)") {
+        text = text.replace(", is_letter, is_number, is_separator", "");
     }
     if !text.contains("Some(Pattern") {
         text = text.replace("{Pattern, Text}", "Text");

@@ -160,9 +160,9 @@ impl Parser {
             'p' => {
                 let name: String = (0..3).map(|_| self.next()).collect::<Result<_, _>>()?;
                 let property = match name.as_str() {
-                    "{L}" => "text.is_letter()",
-                    "{Z}" => "text.is_separator()",
-                    "{N}" => "text.is_number()",
+                    "{L}" => "is_letter(character)",
+                    "{Z}" => "is_separator(character)",
+                    "{N}" => "is_number(character)",
                     other => return Err(format!("\\p{other} is not supported")),
                 };
                 Ok(Class { properties: BTreeSet::from([property]), ..Class::default() })
@@ -394,7 +394,7 @@ impl Class {
             return "character.is_ascii_digit()".to_owned();
         }
         let listed = format!("matches!(character, {})", self.alternatives());
-        let properties = self.properties.iter().map(|property| property.replace("text", "character"));
+        let properties = self.properties.iter().map(|property| (*property).to_owned());
         properties.chain([listed]).collect::<Vec<_>>().join(" || ")
     }
 }

@@ -50,28 +50,19 @@ pub struct Text {
     pub sensitive: bool,
 }
 
-/// Unicode's general categories, for patterns such as `[\p{L}\p{Z}\p{N}]`.
-pub trait Character {
-    /// `\p{L}`, and the few marks that Unicode counts as alphabetic.
-    fn is_letter(self) -> bool;
-    /// `\p{Z}`: spaces and separators, no control characters.
-    fn is_separator(self) -> bool;
-    /// `\p{N}`.
-    fn is_number(self) -> bool;
+/// `\p{L}` of a pattern, and the few marks that Unicode counts as alphabetic.
+pub fn is_letter(character: char) -> bool {
+    character.is_alphabetic() && !character.is_numeric()
 }
 
-impl Character for char {
-    fn is_letter(self) -> bool {
-        self.is_alphabetic() && !self.is_numeric()
-    }
+/// `\p{Z}` of a pattern: spaces and separators, no control characters.
+pub fn is_separator(character: char) -> bool {
+    character.is_whitespace() && !character.is_control()
+}
 
-    fn is_separator(self) -> bool {
-        self.is_whitespace() && !self.is_control()
-    }
-
-    fn is_number(self) -> bool {
-        self.is_numeric()
-    }
+/// `\p{N}` of a pattern.
+pub fn is_number(character: char) -> bool {
+    character.is_numeric()
 }
 
 /// A regular expression of a service model.
