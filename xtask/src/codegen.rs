@@ -29,32 +29,45 @@ pub(crate) struct Options {
     pub(crate) botocore: Option<PathBuf>,
 }
 
-/// Text of a generated file, by its path below `crates/irsa-cloud/src/generated`.
+/// Text of files, by their path in the folder that they belong to.
 type Files = BTreeMap<String, String>;
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/irsa-cloud");
     let models = cloud.join("models");
-    if let Some(botocore) = &options.botocore {
-        trim::run(botocore, &models)?;
-    }
     let mut stale = Vec::new();
-    for (name, text) in generate(&models)? {
-        let path = cloud.join("src/generated").join(&name);
-        let text = format_code(&text).map_err(|error| format!("{name}: {error}"))?;
-        if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
-            continue;
-        }
-        if options.check {
-            stale.push(name);
-        } else {
-            write(&path, &text)?;
-        }
+    if let Some(botocore) = &options.botocore {
+        stale.extend(update(&models, &trim::run(botocore)?, options.check)?);
     }
+    let code = generate(&models)?
+        .into_iter()
+        .map(|(name, text)| match format_code(&text) {
+            Ok(text) => Ok((name, text)),
+            Err(error) => Err(format!("{name}: {error}")),
+        })
+        .collect::<Result<Files, String>>()?;
+    stale.extend(update(&cloud.join("src/generated"), &code, options.check)?);
     if stale.is_empty() {
         return Ok(());
     }
     Err(format!("stale: {}; run `cargo run -p xtask -- codegen`", stale.join(", ")))
+}
+
+/// Writes what differs, or, when only checking, returns its names.
+fn update(folder: &Path, files: &Files, check: bool) -> Result<Vec<String>, String> {
+    let mut stale = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        if std::fs::read_to_string(&path).is_ok_and(|found| found == *text) {
+            continue;
+        }
+        if check {
+            stale.push(name.clone());
+        } else {
+            write(&path, text)?;
+        }
+    }
+    Ok(stale)
 }
 
 fn generate(models: &Path) -> Result<Files, String> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::Files;
 use super::operations::{SERVICES, Service};
 
 /// What is kept of a shape, a member and an operation. Documentation is not among it.
@@ -25,17 +26,18 @@ const SHAPE_KEYS: &[&str] = &[
 ];
 const MEMBER_KEYS: &[&str] = &["shape", "location", "locationName"];
 
-pub(crate) fn run(botocore: &Path, models: &Path) -> Result<(), String> {
+/// The trimmed models, by file name.
+pub(crate) fn run(botocore: &Path) -> Result<Files, String> {
     let source = format!("botocore {} (Apache-2.0)", version(botocore)?);
+    let mut models = Files::new();
     for service in SERVICES {
         let folder = botocore.join("data").join(service.name).join(service.version);
-        let full = read(&folder)?;
-        let mut text = serde_json::to_string_pretty(&trim(&full, service, &source)?)
+        let mut text = serde_json::to_string_pretty(&trim(&read(&folder)?, service, &source)?)
             .map_err(|error| format!("{}: {error}", service.name))?;
         text.push('\n');
-        super::write(&models.join(format!("{}.json", service.name)), &text)?;
+        models.insert(format!("{}.json", service.name), text);
     }
-    Ok(())
+    Ok(models)
 }
 
 fn version(botocore: &Path) -> Result<String, String> {

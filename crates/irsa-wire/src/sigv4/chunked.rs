@@ -10,6 +10,7 @@ use super::canonical::{push_hex, string_prefix};
 use super::presented::{Payload, Presented, Scope};
 use super::{EMPTY_SHA256, SigningKey, Verified};
 use aws_lc_rs::digest;
+use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// Longest line between chunks, in bytes.
@@ -57,7 +58,6 @@ impl ChunkError {
 pub type Trailers = Vec<(String, String)>;
 
 /// Decodes one body.
-#[derive(Debug)]
 pub struct Decoder {
     signatures: Option<Signatures>,
     has_trailers: bool,
@@ -84,7 +84,6 @@ enum State {
 }
 
 /// The chain of signatures.
-#[derive(Debug)]
 struct Signatures {
     key: SigningKey,
     scope: Scope,
@@ -92,14 +91,16 @@ struct Signatures {
     previous: [u8; 32],
     /// What the current chunk's header claims.
     claimed: [u8; 32],
-    hash: Hash,
+    hash: digest::Context,
 }
 
-struct Hash(digest::Context);
-
-impl std::fmt::Debug for Hash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hash")
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("state", &self.state)
+            .field("decoded", &self.decoded)
+            .field("announced", &self.announced)
+            .finish_non_exhaustive()
     }
 }
 
@@ -119,7 +120,7 @@ impl Decoder {
             amz_date: presented.amz_date.clone(),
             previous: verified.seed_signature,
             claimed: [0; 32],
-            hash: Hash::new(),
+            hash: sha256(),
         });
         Some(Decoder::with(signatures, has_trailers, decoded_length))
     }
@@ -154,7 +155,7 @@ impl Decoder {
                     let take = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     let (chunk, tail) = rest.split_at_checked(take).unwrap_or((rest, &[]));
                     if let Some(signatures) = &mut self.signatures {
-                        signatures.hash.0.update(chunk);
+                        signatures.hash.update(chunk);
                     }
                     data.extend_from_slice(chunk);
                     rest = tail;
@@ -280,7 +281,7 @@ impl Decoder {
 
 impl Signatures {
     fn check_chunk(&mut self) -> Result<(), ChunkError> {
-        let hash = std::mem::replace(&mut self.hash, Hash::new()).0.finish();
+        let hash = std::mem::replace(&mut self.hash, sha256()).finish();
         let mut text = string_prefix(CHUNK_ALGORITHM, &self.amz_date, &self.scope);
         push_hex(&self.previous, &mut text);
         text.push(b'\n');
@@ -315,10 +316,8 @@ impl Signatures {
     }
 }
 
-impl Hash {
-    fn new() -> Hash {
-        Hash(digest::Context::new(&digest::SHA256))
-    }
+fn sha256() -> digest::Context {
+    digest::Context::new(&digest::SHA256)
 }
 
 fn parse_size(text: &str) -> Result<u64, ChunkError> {

@@ -5,6 +5,7 @@ use crate::query::decode_percent;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE};
 use http::request::Parts;
+use std::fmt;
 
 /// Longest query string and longest list of signed headers that are looked at, in bytes.
 pub(super) const MAX_SIGNED_TEXT: usize = 64 * 1024;
@@ -83,7 +84,7 @@ impl Payload {
 }
 
 /// A signature as presented. Everything here is a claim until [`Presented::verify`] succeeded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Presented {
     /// Who claims to have signed.
     pub access_key_id: String,
@@ -104,6 +105,21 @@ pub struct Presented {
     /// Lower-case names joined by `;`, as sent.
     pub(super) signed_headers: String,
     pub(super) signature: [u8; 32],
+}
+
+/// Without the token and the signature, which whoever reads a log could replay.
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("access_key_id", &self.access_key_id)
+            .field("scope", &self.scope)
+            .field("amz_date", &self.amz_date)
+            .field("expires", &self.expires)
+            .field("payload", &self.payload)
+            .field("is_query", &self.is_query)
+            .field("signed_headers", &self.signed_headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Presented {

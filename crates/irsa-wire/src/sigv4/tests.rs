@@ -165,6 +165,7 @@ fn what_is_signed_verifies_until_it_is_changed() {
         let claim = presented(&signed);
         claim.verify(&signed, Some(&hash), SECRET, NOW).unwrap();
         claim.check_scope(service, Some("eu-west-1")).unwrap();
+        assert!(!format!("{claim:?}").contains("to/k+en="), "the token stays out of Debug");
         assert!(claim.verify(&signed, Some(EMPTY_SHA256), SECRET, NOW).is_err(), "another body");
 
         let mut changed = signed.clone();

@@ -4,15 +4,22 @@ use super::canonical::string_to_sign;
 use super::presented::{Payload, Presented};
 use super::{MAX_SKEW, SigError, SigningKey, amz_date};
 use http::request::Parts;
+use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// A signature that was verified, and what the chunks of the body continue from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Verified {
     /// The key that signed; chunks are signed by the same.
     pub signing_key: SigningKey,
     /// The request's signature, from which the first chunk's continues.
     pub seed_signature: [u8; 32],
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verified(..)")
+    }
 }
 
 impl Presented {
