@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
@@ -93,7 +95,7 @@ impl TokenError {
 }
 
 /// A token whose signature is not verified: good for finding its issuer's keys, and for nothing else.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Unverified<'a> {
     signed: &'a str,
     signature: Vec<u8>,

@@ -41,6 +41,15 @@ fn verifies_a_real_clusters_tokens() {
 }
 
 #[test]
+fn a_token_does_not_show() {
+    let shown = format!("{:?}", Unverified::parse(TOKEN).unwrap());
+    assert!(
+        shown.contains("https://127.0.0.1:6443") && !TOKEN.trim().split('.').any(|part| shown.contains(part))
+    );
+    assert!(!shown.contains("signature"), "{shown}");
+}
+
+#[test]
 fn checks_time() {
     let claims = Unverified::parse(TOKEN).unwrap().verify(&Jwks::parse(JWKS).unwrap()).unwrap();
     let exp = claims.exp;
