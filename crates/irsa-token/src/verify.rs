@@ -165,6 +165,17 @@ impl<'a> Unverified<'a> {
     }
 }
 
+/// A token is a credential: neither it nor its signature shows.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified")
+            .field("issuer", &self.claims.iss)
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
 fn object(
     part: &str,
     encoding: &'static str,
