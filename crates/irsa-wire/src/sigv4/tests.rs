@@ -200,6 +200,23 @@ fn host_of_http2_is_the_authority() {
     presented(&signed).verify(&signed, None, SECRET, NOW).unwrap();
 }
 
+/// IAM user guide: without `x-amz-date`, the `Date` header is the request's time.
+#[test]
+fn date_header_stands_in() {
+    let scope = Scope { date: "20261125".into(), region: "r".into(), service: "sts".into() };
+    let headers = [("host", "h"), ("date", "Wed, 25 Nov 2026 19:00:00 GMT")];
+    let unsigned = parts("GET", "/", &headers);
+    let text = canonical::string_to_sign(&unsigned, &scope, "20261125T190000Z", "date;host", EMPTY_SHA256);
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={KEY}/20261125/r/sts/aws4_request, SignedHeaders=date;host, Signature={}",
+        hex::encode(SigningKey::derive(SECRET, &scope).sign(&text))
+    );
+    let signed = parts("GET", "/", &[headers[0], headers[1], ("authorization", &authorization)]);
+    presented(&signed).verify(&signed, Some(EMPTY_SHA256), SECRET, NOW).unwrap();
+    let undated = parts("GET", "/", &[headers[0], ("authorization", &authorization)]);
+    assert!(Presented::from_parts(&undated).unwrap_err().to_string().contains("'X-Amz-Date' or a 'Date'"));
+}
+
 const AUTH: &str = "AWS4-HMAC-SHA256 Credential=AK/20261125/r/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, \
      Signature=0000000000000000000000000000000000000000000000000000000000000000";
 
