@@ -164,12 +164,16 @@ impl Presented {
         }
     }
 
+    /// Whether the signature covers the header of that lower-case name.
+    pub fn signs(&self, header: &str) -> bool {
+        self.signed_headers.split(';').any(|signed| signed == header)
+    }
+
     fn check_signed_headers(&self, headers: &HeaderMap) -> Result<(), SigError> {
-        let is_signed = |name: &str| self.signed_headers.split(';').any(|signed| signed == name);
-        if !is_signed("host") {
+        if !self.signs("host") {
             return Err(SigError::HostNotSigned);
         }
-        match headers.keys().find(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str())) {
+        match headers.keys().find(|name| name.as_str().starts_with("x-amz-") && !self.signs(name.as_str())) {
             Some(name) => Err(SigError::HeaderNotSigned(name.as_str().to_owned())),
             None => Ok(()),
         }
