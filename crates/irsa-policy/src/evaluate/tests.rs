@@ -196,6 +196,23 @@ fn a_resource_policy_within_one_account() {
     }
 }
 
+#[test]
+fn the_strongest_of_several_grants_counts_in_any_order() {
+    let grant = |arn: &str| {
+        format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"{arn}"}},"Action":"s3:*","Resource":"*"}}"#)
+    };
+    for order in [[A, ROLE, SESSION], [SESSION, ROLE, A], [ROLE, SESSION, A]] {
+        let resource = policy(PolicyType::Resource, &order.map(grant).join(","));
+        let layers = Layers { resource: Some(named(&resource)), session: Some(&[]), ..Layers::default() };
+        assert_eq!(ask(&session(), A, &layers), Allow, "{order:?}");
+    }
+    for order in [[A, ROLE], [ROLE, A]] {
+        let resource = policy(PolicyType::Resource, &order.map(grant).join(","));
+        let layers = Layers { resource: Some(named(&resource)), session: Some(&[]), ..Layers::default() };
+        assert_eq!(ask(&session(), A, &layers), ImplicitDeny(Layer::Session), "{order:?}");
+    }
+}
+
 // "Cross-account policy evaluation logic": both accounts must allow; nothing in the resource's policy bypasses the caller's.
 #[test]
 fn across_accounts_both_sides_must_allow() {

@@ -1,7 +1,7 @@
 //! Advice for the mistakes that people make again and again.
 //!
-//! Only for a decision where something had to allow and did not. The Allow statement that came nearest in that layer is
-//! looked at: the first of its elements that did not match is the thing to mend.
+//! Where something had to allow and did not, the Allow statement that came nearest in that layer is looked at: the first of
+//! its elements that did not match is the thing to mend. Where a Deny applies, it is named.
 
 mod condition;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{ElementTrace, LayerTrace, PolicyTrace, StatementTrace};
 use crate::arn::Arn;
-use crate::evaluate::Decision;
+use crate::evaluate::{Decision, Layer};
 use crate::request::{Principal, Request};
 
 /// What to change.
@@ -24,7 +24,11 @@ pub struct Hint {
 }
 
 pub(super) fn find(request: &Request<'_>, decision: Decision, traces: &[LayerTrace]) -> Option<Hint> {
-    let Decision::ImplicitDeny(layer) = decision else { return None };
+    let layer = match decision {
+        Decision::Allow => return None,
+        Decision::ExplicitDeny(layer) => return denying(layer, traces),
+        Decision::ImplicitDeny(layer) => layer,
+    };
     let nearest = traces
         .iter()
         .filter(|trace| trace.layer == layer)
@@ -48,6 +52,21 @@ pub(super) fn find(request: &Request<'_>, decision: Decision, traces: &[LayerTra
             Some(Hint { policy: None, statement: None, advice })
         }
     }
+}
+
+fn denying(layer: Layer, traces: &[LayerTrace]) -> Option<Hint> {
+    let policies = traces.iter().filter(|trace| trace.layer == layer).flat_map(|trace| &trace.policies);
+    let mut statements =
+        policies.flat_map(|policy| policy.statements.iter().map(move |statement| (policy, statement)));
+    let (policy, statement) =
+        statements.find(|(_, statement)| statement.effect == "Deny" && statement.matched)?;
+    let name = statement.sid.as_ref().map(|sid| format!(" ({sid})")).unwrap_or_default();
+    let advice = format!(
+        "statement {}{name} of the {} denies this, and a Deny wins over every Allow",
+        statement.index,
+        layer.aws_name()
+    );
+    Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), advice })
 }
 
 /// How close a statement came to applying: elements count by their order, then the conditions that hold.

@@ -184,7 +184,7 @@ fn a_key_with_several_values_is_named() {
 }
 
 fn s3(action: &str, resource: &str, statement: &str) -> Explanation {
-    let text = format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow",{statement}}}}}"#);
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{statement}}}]}}"#);
     let policy = Policy::parse(&text, PolicyType::Identity).unwrap();
     let principal = Principal::User {
         account: "111122223333".into(),
@@ -236,6 +236,19 @@ fn bucket_and_object_are_told_apart() {
         assert_eq!(s3(action, resource, statement).fix.unwrap().advice, advice);
     }
     assert_eq!(s3("s3:GetObject", "arn:aws:s3:::b/k", r#""Action":"s3:*","Resource":"*""#).fix, None);
+}
+
+#[test]
+fn the_statement_that_denies_is_named() {
+    let deny = r#""Action":"s3:*","Resource":"*"},{"Sid":"NoReads","Effect":"Deny","Action":"s3:Get*","Resource":"*""#;
+    let explanation = s3("s3:GetObject", "arn:aws:s3:::b/k", deny);
+    assert_eq!(explanation.decision, Decision::ExplicitDeny(Layer::Identity));
+    let fix = explanation.fix.unwrap();
+    assert_eq!((fix.policy.as_deref(), fix.statement), (Some("inline:p"), Some(1)));
+    assert_eq!(
+        fix.advice,
+        "statement 1 (NoReads) of the identity-based policy denies this, and a Deny wins over every Allow"
+    );
 }
 
 // "Troubleshoot access denied error messages"
