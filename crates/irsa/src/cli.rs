@@ -1,0 +1,250 @@
+//! The command line: one definition for parsing, help, completions and man pages.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+use irsa_store::model::AccountId;
+
+use crate::output::Format;
+
+/// IAM Roles for Service Accounts: the whole chain, on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "irsa", version, about, propagate_version = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Examples:
+  irsa quickstart                 the story in under a minute
+  irsa up                         STS, IAM, EKS and S3 on 127.0.0.1:4566
+  eval \"$(irsa env)\"              then use `aws`, `kubectl` and the SDKs as against AWS
+  irsa why --last                 why the newest denied call was denied
+
+Exit codes: 0 ok, 1 the answer is no, 2 bad usage, 3 could not decide; `exec` and `run` return their command's code.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve STS, IAM, EKS and S3, and the clusters that we host
+    Up(Up),
+    /// Print the exports that point AWS clients at a running server
+    Env(Env),
+    /// Make accounts, or list them
+    Account(Account),
+    /// Explain a denied call
+    Why(Why),
+    /// Explain an error code, offline
+    Explain(Explain),
+    /// Print the completion script of a shell
+    Completion(Completion),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(Man),
+}
+
+/// Where a server keeps its data.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Data {
+    /// The data folder [default: the XDG data folder]
+    #[arg(long = "data", value_name = "DIR", env = "IRSA_DATA", global = true)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// `irsa quickstart`
+#[derive(Debug, Args)]
+pub(crate) struct Quickstart {
+    /// Use our own client even if `aws` is installed
+    #[arg(long)]
+    pub(crate) without_aws_cli: bool,
+}
+
+/// `irsa up`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Keep everything in memory and forget it at the end
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// Where to serve the AWS services
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+    /// Where to serve issuers, hosted clusters and, over TLS, the AWS services
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4567")]
+    pub(crate) listen_tls: SocketAddr,
+    /// An account to make if it is not there yet (repeatable)
+    #[arg(long = "account", value_name = "ID", default_value = "000000000000")]
+    pub(crate) accounts: Vec<AccountId>,
+    /// The region that unsigned calls are answered in, and that `irsa env` names
+    #[arg(long, value_name = "REGION", default_value = "us-east-1", env = "AWS_DEFAULT_REGION")]
+    pub(crate) region: String,
+    /// The base URL of hosted clusters' issuers [default: https://localhost:PORT of --listen-tls]
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer_url: Option<url::Url>,
+    /// A certificate authority to trust, beside the system's, for issuers that others host (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer_ca: Vec<PathBuf>,
+    /// A private network in which issuers may be reached (repeatable)
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) issuer_allow: Vec<IpNet>,
+    /// Fetch an issuer's keys at another URL (repeatable)
+    #[arg(long, value_name = "ISSUER=URL", value_parser = issuer_map)]
+    pub(crate) issuer_map: Vec<(String, url::Url)>,
+    /// The domain below which buckets are hosts: BUCKET.DOMAIN (repeatable)
+    #[arg(long, value_name = "DOMAIN", default_values = ["localhost", "s3.localhost", "s3.localhost.localstack.cloud"])]
+    pub(crate) s3_domain: Vec<String>,
+}
+
+/// `irsa env`
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The account whose administrator to act as [default: the first]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<AccountId>,
+    /// How to write the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// `irsa account`
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    #[command(subcommand)]
+    pub(crate) command: AccountCommand,
+}
+
+/// What to do with accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an account with an administrator, whose key is added to the credentials file
+    Create {
+        #[command(flatten)]
+        data: Data,
+        /// Twelve digits
+        id: AccountId,
+        /// How to write the result
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// List the accounts
+    List {
+        #[command(flatten)]
+        data: Data,
+        /// How to write the result
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+    },
+}
+
+/// Which ServiceAccount of which cluster.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PodIdentity {
+    /// The hosted cluster
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: String,
+    /// The account that the cluster is in [default: the first]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<AccountId>,
+    /// The cluster's region [default: the server's]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+}
+
+/// `irsa exec`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  irsa exec --cluster dev -n dev --service-account s3-app -- aws s3 ls
+  irsa exec --cluster dev -n dev --service-account s3-app -- env
+Only the child gets the identity; its exit code is returned.")]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) identity: PodIdentity,
+    /// The ServiceAccount's namespace
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+    /// The ServiceAccount
+    #[arg(long, visible_alias = "sa", value_name = "NAME", default_value = "default")]
+    pub(crate) service_account: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `irsa run`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  irsa run --cluster dev -f service-account.yaml -f pod.yaml
+Does the webhook's and the kubelet's part for the identity, nothing more: no image is pulled, no container isolates the process.")]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) identity: PodIdentity,
+    /// A manifest: Namespaces and ServiceAccounts are applied, the Pod is run (repeatable)
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The namespace of manifests that name none
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+    /// The container to run, if the pod has several
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+}
+
+/// `irsa why`
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The authorization id of the denied call, or an error message that contains it
+    #[arg(required_unless_present = "last")]
+    pub(crate) id: Option<String>,
+    /// The newest denied call
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+    /// How to write the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// `irsa explain`
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// `IRSA-T004`; none lists them all
+    pub(crate) code: Option<String>,
+}
+
+/// `irsa completion`
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `irsa man`
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The folder to write them to
+    pub(crate) folder: PathBuf,
+}
+
+/// Help and version are results; anything else that clap finds is bad usage.
+pub(crate) fn usage_error(usage: &clap::Error) -> ExitCode {
+    let _ = usage.print();
+    if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+fn issuer_map(text: &str) -> Result<(String, url::Url), String> {
+    let (issuer, target) = text.split_once("=http").ok_or("expected ISSUER=URL, such as https://kubernetes.default.svc=https://127.0.0.1:6443")?;
+    let target = url::Url::parse(&format!("http{target}")).map_err(|error| error.to_string())?;
+    Ok((issuer.to_owned(), target))
+}

@@ -1,0 +1,37 @@
+//! The subcommands, one file each.
+
+mod account;
+mod completion;
+mod env;
+mod explain;
+mod up;
+mod why;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::error::CliError;
+
+/// Runs what was asked for.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    // One provider for every TLS connection of the process; a second installation changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match cli.command {
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Completion(arguments) => completion::completion(&arguments),
+        Command::Man(arguments) => completion::man(&arguments),
+        Command::Env(arguments) => env::env(&arguments),
+        Command::Up(arguments) => wait(up::up(arguments)),
+        Command::Account(arguments) => wait(account::account(arguments)),
+        Command::Why(arguments) => wait(why::why(arguments)),
+    }
+}
+
+fn wait(command: impl Future<Output = Result<ExitCode, CliError>>) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        CliError::undecided("IRSA-X009", format!("the runtime cannot be started: {error}"))
+    })?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,181 @@
+//! A server, from its settings to its end: the store opened, the accounts made, both halves joined, both ports listening.
+
+mod hosted;
+mod listener;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use irsa_cloud::accounts::{AdministratorKey, create_account, ensure_sealing_key};
+use irsa_cloud::context::{Context, Hosting};
+use irsa_cloud::credentials::KeyRing;
+use irsa_cloud::decisions::DecisionLog;
+use irsa_cloud::issuers::{IssuerSettings, Issuers, Targets};
+use irsa_cloud::metrics::Metrics;
+use irsa_cloud::s3;
+use irsa_cloud::server::Server;
+use irsa_cluster::hosted::Hosted;
+use irsa_store::{Embedded, OpenError, Store};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::Up;
+use crate::data_folder::{DataFolder, ServerInfo};
+use crate::error::CliError;
+
+/// A server that listens.
+pub(crate) struct Running {
+    /// Where.
+    pub(crate) info: ServerInfo,
+    /// The port of the AWS services.
+    pub(crate) address: SocketAddr,
+    /// The port of issuers and hosted clusters.
+    pub(crate) tls_address: SocketAddr,
+    /// The keys of accounts that were made now.
+    pub(crate) new_keys: Vec<AdministratorKey>,
+    folder: DataFolder,
+    stop: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Running {
+    /// Stops accepting, lets what runs finish (for ten seconds at most), and closes the store.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.connections.close();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(10), self.connections.wait()).await;
+        self.folder.remove_server();
+    }
+}
+
+/// Starts a server. With `--ephemeral`, `folder` holds only what other commands need to find it.
+pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, CliError> {
+    let plain = bind(settings.listen, "--listen").await?;
+    let over_tls = bind(settings.listen_tls, "--listen-tls").await?;
+    let (address, tls_address) = (local(&plain)?, local(&over_tls)?);
+    let info = ServerInfo {
+        endpoint: format!("http://{address}"),
+        tls_endpoint: format!("https://localhost:{}", tls_address.port()),
+        region: settings.region.clone(),
+        pid: std::process::id(),
+    };
+
+    let store = open_store(settings, &folder)?;
+    let new_keys = make_accounts(settings, &folder, store.as_ref())?;
+    let issuer_base = settings.issuer_url.as_ref().map_or_else(|| info.tls_endpoint.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+    let tls = tls::settings(&folder, &issuer_base)?;
+    let ctx = Arc::new(Context {
+        keys: key_ring(store.as_ref()),
+        store: Arc::clone(&store),
+        decisions: DecisionLog::default(),
+        issuers: Issuers::new(issuer_settings(settings)?),
+        metrics: Metrics::default(),
+        clock: now,
+        region: settings.region.clone(),
+        operator_token: folder.operator_token()?,
+        hosting: Hosting {
+            issuer_base,
+            endpoint_base: info.tls_endpoint.clone(),
+            certificate_authority: tls.authority_pem.clone(),
+        },
+    });
+    let objects: Option<PathBuf> = (!settings.ephemeral).then(|| folder.path().join("objects"));
+    let front = s3::Front::open(objects.as_deref(), settings.s3_domain.clone()).map_err(|error| {
+        CliError::undecided("IRSA-X006", format!("the objects cannot be opened: {error}"))
+            .with_fix("check the folder's owner and the free space, or name another with --data DIR")
+    })?;
+    let server = Arc::new(Server::new(Arc::clone(&ctx), front));
+    let hosted = Arc::new(Hosted::new(store, now, Box::new(hosted::Reviewer::new(ctx))));
+
+    let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
+    connections.spawn(listener::serve_plain(plain, Arc::clone(&server), stop.clone(), connections.clone()));
+    connections.spawn(listener::serve_tls(over_tls, tls.config, server, hosted, stop.clone(), connections.clone()));
+    folder.write_server(&info)?;
+    Ok(Running { info, address, tls_address, new_keys, folder, stop, connections })
+}
+
+/// The clock, in seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            CliError::undecided("IRSA-X001", format!("{address} is in use by another process"))
+                .with_fix(format!("stop it, or choose another with {flag} {}:0 (0 takes any free port)", address.ip()))
+        }
+        _ => CliError::undecided("IRSA-X001", format!("{address} cannot be listened on: {error}"))
+            .with_fix(format!("choose another with {flag}")),
+    })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, CliError> {
+    listener.local_addr().map_err(|error| CliError::undecided("IRSA-X001", error.to_string()))
+}
+
+fn open_store(settings: &Up, folder: &DataFolder) -> Result<Arc<dyn Store>, CliError> {
+    let opened = if settings.ephemeral { Embedded::ephemeral() } else { Embedded::open(folder.path()) };
+    match opened {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(unopened(&error, folder)),
+    }
+}
+
+fn unopened(error: &OpenError, folder: &DataFolder) -> CliError {
+    let path = folder.path().display();
+    let failed = CliError::undecided("IRSA-X006", format!("the data in {path} cannot be opened: {error}"));
+    match error {
+        OpenError::Locked { .. } => failed.with_fix("another `irsa up` uses this folder: stop it, or name another with --data DIR"),
+        OpenError::Corrupt { .. } => failed.with_fix("nothing was changed; restore the folder from a backup, or move it away to start anew"),
+        OpenError::NewerFormat { .. } => failed.with_fix("a newer irsa wrote it: use that version"),
+        _ => failed.with_fix("check the folder's owner and the free space, or name another with --data DIR"),
+    }
+}
+
+fn make_accounts(
+    settings: &Up,
+    folder: &DataFolder,
+    store: &dyn Store,
+) -> Result<Vec<AdministratorKey>, CliError> {
+    let unmade = |error: irsa_cloud::accounts::AccountError| {
+        CliError::undecided("IRSA-X006", format!("an account could not be made: {error}"))
+    };
+    ensure_sealing_key(store, now()).map_err(unmade)?;
+    let mut new_keys = Vec::new();
+    for account in &settings.accounts {
+        if let Some(key) = create_account(store, *account, now()).map_err(unmade)? {
+            folder.add_credentials(&key)?;
+            new_keys.push(key);
+        }
+    }
+    Ok(new_keys)
+}
+
+fn key_ring(store: &dyn Store) -> KeyRing {
+    let snapshot = store.snapshot();
+    let mut keys: Vec<_> = snapshot.sealing_keys().collect();
+    keys.sort_by_key(|key| std::cmp::Reverse(key.created));
+    KeyRing::new(keys.into_iter().map(|key| &***key))
+}
+
+fn issuer_settings(settings: &Up) -> Result<IssuerSettings, CliError> {
+    let mut extra_roots = Vec::new();
+    for file in &settings.issuer_ca {
+        let pem = std::fs::read_to_string(file).map_err(|error| {
+            CliError::usage("IRSA-X007", format!("--issuer-ca {}: {error}", file.display()))
+        })?;
+        if !pem.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(CliError::usage("IRSA-X007", format!("--issuer-ca {} holds no PEM certificate", file.display())));
+        }
+        extra_roots.push(pem);
+    }
+    Ok(IssuerSettings {
+        extra_roots,
+        targets: Targets::new(settings.issuer_allow.clone()),
+        instead: settings.issuer_map.iter().cloned().collect(),
+    })
+}
