@@ -75,7 +75,7 @@ pub(super) fn refuse(
         subject: call.caller.web_identity_subject().map(str::to_owned),
         action: check.action.to_owned(),
         resource: check.resource.clone(),
-        code: code(decision),
+        code: explanation.fix.as_ref().and_then(|hint| hint.code).unwrap_or_else(|| code(decision)),
         reason: reason.to_owned(),
         fix: explanation.fix.as_ref().map(|hint| hint.advice.clone()),
         explanation: Some(explanation),

@@ -19,8 +19,28 @@ pub struct Hint {
     pub policy: Option<String>,
     /// Its statement, from 0.
     pub statement: Option<usize>,
+    /// The stable code of the mistake (`IRSA-T004`), when it is one of those that have one.
+    pub code: Option<&'static str>,
     /// One or two sentences that say what is wrong and what to write.
     pub advice: String,
+}
+
+/// Advice on one element of a statement.
+struct Advice {
+    code: Option<&'static str>,
+    text: String,
+}
+
+impl From<String> for Advice {
+    fn from(text: String) -> Self {
+        Self { code: None, text }
+    }
+}
+
+impl Advice {
+    fn coded(code: &'static str, text: String) -> Self {
+        Self { code: Some(code), text }
+    }
 }
 
 pub(super) fn find(request: &Request<'_>, decision: Decision, traces: &[LayerTrace]) -> Option<Hint> {
@@ -45,11 +65,16 @@ pub(super) fn find(request: &Request<'_>, decision: Decision, traces: &[LayerTra
                 statement.action.wanted.join(", "),
                 request.action
             );
-            Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), advice })
+            Some(Hint {
+                policy: Some(policy.name.clone()),
+                statement: Some(statement.index),
+                code: None,
+                advice,
+            })
         }
         _ => {
             let advice = format!("no statement of any {name} allows {}; add one", request.action);
-            Some(Hint { policy: None, statement: None, advice })
+            Some(Hint { policy: None, statement: None, code: None, advice })
         }
     }
 }
@@ -66,7 +91,7 @@ fn denying(layer: Layer, traces: &[LayerTrace]) -> Option<Hint> {
         statement.index,
         layer.aws_name()
     );
-    Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), advice })
+    Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), code: None, advice })
 }
 
 /// How close a statement came to applying: elements count by their order, then the conditions that hold.
@@ -79,9 +104,9 @@ fn nearness(statement: &StatementTrace) -> (bool, bool, bool, usize) {
 fn at(policy: &PolicyTrace, statement: &StatementTrace, request: &Request<'_>) -> Option<Hint> {
     let unmatched = |element: &&ElementTrace| !element.matched;
     let advice = if let Some(element) = statement.principal.as_ref().filter(unmatched) {
-        principal(element, request)
+        principal(element, request).map(Advice::from)
     } else if let Some(element) = statement.resource.as_ref().filter(unmatched) {
-        resource(element, request)
+        resource(element, request).map(Advice::from)
     } else {
         statement
             .conditions
@@ -89,7 +114,8 @@ fn at(policy: &PolicyTrace, statement: &StatementTrace, request: &Request<'_>) -
             .filter(|condition| !condition.matched)
             .find_map(|failed| condition::advice(failed, request.context))
     };
-    Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), advice: advice? })
+    let Advice { code, text: advice } = advice?;
+    Some(Hint { policy: Some(policy.name.clone()), statement: Some(statement.index), code, advice })
 }
 
 fn is_wrong_sts_action(statement: &StatementTrace, request: &Request<'_>) -> bool {

@@ -162,6 +162,26 @@ fn the_classic_broken_trust_policies_get_advice() {
 }
 
 #[test]
+fn the_mistakes_that_have_a_code_carry_it() {
+    for (condition, code) in [
+        (
+            r#"{"StringLike":{"oidc.example.com/id/A1:aud":"system:serviceaccount:shop:*"}}"#,
+            Some("IRSA-T004"),
+        ),
+        (r#"{"StringEquals":{"oidc.example.com/id/A1:sub":"sts.amazonaws.com"}}"#, Some("IRSA-T004")),
+        (r#"{"StringEquals":{"oidc.example.com/id/A1:sub":"system:serviceaccount:*:*"}}"#, Some("IRSA-T005")),
+        (r#"{"StringEquals":{"oidc.example.com/id/B2:sub":"x"}}"#, Some("IRSA-T015")),
+        (r#"{"StringEquals":{"https://oidc.example.com/id/A1:sub":"x"}}"#, Some("IRSA-T016")),
+        (r#"{"StringEquals":{"oidc.example.com/id/A1:iss":"x"}}"#, Some("IRSA-T018")),
+        (r#"{"StringEquals":{"oidc.example.com/id/A1:sub":"system:serviceaccount:shop:web"}}"#, None),
+        (r#"{"StringEquals":{"sts:ExternalId":"x"}}"#, None),
+    ] {
+        let explanation = trust("sts:AssumeRoleWithWebIdentity", &provider(), condition);
+        assert_eq!(explanation.fix.unwrap().code, code, "{condition}");
+    }
+}
+
+#[test]
 fn a_key_with_several_values_is_named() {
     let condition = ConditionTrace {
         operator: "StringEquals".into(),

@@ -1,30 +1,36 @@
 //! Advice for one condition that does not hold.
 
 use super::super::{ConditionTrace, Reason};
+use super::Advice;
 use crate::request::Context;
 
 const SUBJECT: &str = "system:serviceaccount:";
 
-pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<String> {
+pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Advice> {
     let ConditionTrace { key, operator, .. } = failed;
     let wanted: Vec<&str> = failed.wanted.iter().map(|wanted| wanted.value.as_str()).collect();
     if let Some(issuer) = strip_claim(key, ":aud")
         && wanted.iter().any(|value| value.starts_with(SUBJECT))
     {
-        return Some(format!("the key `{key}` is compared with a subject pattern; use `{issuer}:sub`"));
+        let text = format!("the key `{key}` is compared with a subject pattern; use `{issuer}:sub`");
+        return Some(Advice::coded("IRSA-T004", text));
     }
     if let Some(issuer) = strip_claim(key, ":sub")
         && wanted.iter().all(|value| value.ends_with(".amazonaws.com"))
         && !wanted.is_empty()
     {
-        return Some(format!("the key `{key}` is compared with an audience; use `{issuer}:aud`"));
+        let text = format!("the key `{key}` is compared with an audience; use `{issuer}:aud`");
+        return Some(Advice::coded("IRSA-T004", text));
     }
     let found = failed.found.as_deref().unwrap_or_default().join(", ");
-    Some(match failed.reason? {
-        Reason::MissingKey => missing(key, context),
+    let text = match failed.reason? {
+        Reason::MissingKey => return Some(missing(key, context)),
         Reason::WildcardInEquals => {
             let like = operator.replace("EqualsIgnoreCase", "Like").replace("Equals", "Like");
-            format!("`*` and `?` are plain characters in {operator}; use {like} (the request has `{found}`)")
+            let text = format!(
+                "`*` and `?` are plain characters in {operator}; use {like} (the request has `{found}`)"
+            );
+            return Some(Advice::coded("IRSA-T005", text));
         }
         Reason::SeveralValues => {
             format!(
@@ -41,32 +47,36 @@ pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Strin
             let state = if failed.found.is_some() { "present" } else { "absent" };
             format!("`{key}` is {state}, and the statement wants the contrary")
         }
-    })
+    };
+    Some(text.into())
 }
 
 /// The usual reason for an absent claim is a key that names another issuer than the token's.
-fn missing(key: &str, context: &Context) -> String {
+fn missing(key: &str, context: &Context) -> Advice {
     let bare = strip_scheme(key);
     if bare.len() < key.len() {
-        return format!("condition keys have no https://; write `{bare}`");
+        return Advice::coded("IRSA-T016", format!("condition keys have no https://; write `{bare}`"));
     }
     let present = || {
         context.iter().filter_map(|(name, _)| name.rsplit_once(':')).filter(|(issuer, _)| is_issuer(issuer))
     };
     let Some((issuer, claim)) = key.rsplit_once(':').filter(|(issuer, _)| is_issuer(issuer)) else {
-        return format!("the request has no key `{key}`");
+        return format!("the request has no key `{key}`").into();
     };
     let same = |issuer: &str, other: &str| issuer.eq_ignore_ascii_case(other);
     if present().any(|(known, _)| same(known, issuer)) {
-        return format!(
-            "tokens of {issuer} give no key `{key}`; there are :sub, :aud, :oaud, :amr and :email"
-        );
+        let text =
+            format!("tokens of {issuer} give no key `{key}`; there are :sub, :aud, :oaud, :amr and :email");
+        return Advice::coded("IRSA-T018", text);
     }
     match present().next() {
-        Some((known, _)) => format!(
-            "the key `{key}` is absent because the token's issuer is {known}, not {issuer}; write `{known}:{claim}`"
+        Some((known, _)) => Advice::coded(
+            "IRSA-T015",
+            format!(
+                "the key `{key}` is absent because the token's issuer is {known}, not {issuer}; write `{known}:{claim}`"
+            ),
         ),
-        None => format!("the request has no key `{key}`"),
+        None => format!("the request has no key `{key}`").into(),
     }
 }
 
