@@ -1,3 +1,49 @@
-//! bench
+//! Load generator and comparisons with peers and limits, all in one run.
+//!
+//! `cargo run --release -p irsa-bench -- sts` starts our server, moto's and SeaweedFS (by pip, into `.tools/bench`) and a bare
+//! HTTP server that does one RSA-2048 verification a request, drives each with the same load, and prints requests per second,
+//! latencies, memory and the server's CPU time per request: the one figure that a busy machine does not move.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod echo;
+mod http;
+mod issuer;
+mod load;
+mod moto;
+mod ours;
+mod process;
+mod report;
+mod seaweedfs;
+mod sts;
+mod tokens;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "irsa-bench", about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Token exchange, GetCallerIdentity, GetObject and PutObject, ours and the peers'
+    Sts(sts::Options),
+    /// The ceiling: answers every POST after one RSA-2048 verification (started by `sts`)
+    #[command(hide = true)]
+    Echo,
+}
+
+/// What stops a benchmark: a sentence.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match Cli::parse().command {
+            Command::Sts(options) => sts::run(options).await,
+            Command::Echo => echo::serve().await,
+        }
+    })
+}
