@@ -18,7 +18,7 @@ use irsa_wire::xml::{EncodeXml, Format, response};
 use serde::Serialize;
 
 use super::authenticate::missing_query_token;
-use crate::authorize::{Authorized, Call, Facts, Requires, authorize};
+use crate::authorize::{Authorized, Call, Facts, Refusal, Requires, authorize};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -276,7 +276,7 @@ impl RestTable {
             let request = rest_json::Request::new(parts.labels.clone(), parts.query.as_deref(), &parts.body)
                 .map_err(unreadable)?;
             let input = I::decode(&request).map_err(unreadable)?;
-            let permit = authorize(ctx, call, input)?;
+            let permit = authorize(ctx, call, input).map_err(denied)?;
             let output = run(ctx, permit).map_err(Into::into)?;
             serde_json::to_vec(&output).map_err(|error| {
                 Failure::new("ServerException", StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
@@ -340,4 +340,11 @@ fn unreadable(error: RestError) -> Failure {
         RestError::Validation(_) => "InvalidParameterException",
     };
     Failure::new(code, StatusCode::BAD_REQUEST, error.to_string())
+}
+
+/// EKS's code for a denial ends in `Exception`, as all of its codes do.
+fn denied(refusal: Refusal) -> Failure {
+    let mut failure = Failure::from(refusal);
+    failure.body.code = "AccessDeniedException".into();
+    failure
 }

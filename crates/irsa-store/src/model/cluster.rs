@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{AccountId, SecretBytes, Tags};
 
@@ -75,4 +75,56 @@ pub struct KubeObject {
     pub name: String,
     /// The whole object. Fields that we do not know survive.
     pub object: Value,
+}
+
+impl KubeObject {
+    /// A new Namespace, as an API server completes it.
+    pub fn namespace(cluster: &str, name: &str, uid: &str, created: Timestamp) -> Self {
+        let object = json!({
+            "kind": "Namespace",
+            "apiVersion": "v1",
+            "metadata": {
+                "name": name,
+                "uid": uid,
+                "creationTimestamp": created.to_string(),
+                "labels": {"kubernetes.io/metadata.name": name},
+            },
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Active"},
+        });
+        Self {
+            cluster: cluster.to_owned(),
+            resource: "namespaces".to_owned(),
+            namespace: String::new(),
+            name: name.to_owned(),
+            object,
+        }
+    }
+
+    /// A new ServiceAccount without annotations.
+    pub fn service_account(
+        cluster: &str,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+        created: Timestamp,
+    ) -> Self {
+        let object = json!({
+            "kind": "ServiceAccount",
+            "apiVersion": "v1",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": uid,
+                "creationTimestamp": created.to_string(),
+            },
+        });
+        Self {
+            cluster: cluster.to_owned(),
+            resource: "serviceaccounts".to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            object,
+        }
+    }
 }
