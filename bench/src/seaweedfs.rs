@@ -1,5 +1,6 @@
 //! SeaweedFS: verifies the token and enforces policies; roles come from a configuration file.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub(crate) async fn start(tools: &Path, folder: &Path, scene: &Scene) -> Result<
     std::fs::create_dir_all(folder)?;
     let config = folder.join("iam.json");
     std::fs::write(&config, configuration(scene).to_string())?;
-    let address = free_address()?;
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port_below(55_000)?));
     let mut command = Command::new(tools.join("bin/weed"));
     command.arg("server").arg(format!("-dir={}", folder.display())).args([
         "-ip=127.0.0.1",
@@ -29,7 +30,6 @@ pub(crate) async fn start(tools: &Path, folder: &Path, scene: &Scene) -> Result<
     ]);
     command.arg(format!("-s3.port={}", address.port())).arg(format!("-s3.iam.config={}", config.display()));
     for port in ["master.port", "volume.port", "filer.port"] {
-        // Its gRPC ports are these and ten thousand: they have to stay below 65,536.
         let free = free_port_below(55_000)?;
         command.arg(format!("-{port}={free}"));
     }
@@ -96,6 +96,7 @@ fn configuration(scene: &Scene) -> serde_json::Value {
     })
 }
 
+/// Every port of its has a gRPC port ten thousand higher, which must be one too.
 fn free_port_below(most: u16) -> Result<u16, Failure> {
     for _ in 0..1_000 {
         let port = free_address()?.port();
