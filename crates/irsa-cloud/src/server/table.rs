@@ -39,6 +39,7 @@ pub struct QueryTable {
     /// The XML namespace of its answers.
     pub xmlns: &'static str,
     version: &'static str,
+    admit: fn(&Call) -> Result<(), Failure>,
     rows: HashMap<&'static str, QueryRow>,
 }
 
@@ -62,7 +63,14 @@ impl QueryTable {
     /// An empty table.
     #[must_use]
     pub fn new(service: &'static str, version: &'static str, xmlns: &'static str) -> Self {
-        Self { service, xmlns, version, rows: HashMap::new() }
+        Self { service, xmlns, version, admit: |_call| Ok(()), rows: HashMap::new() }
+    }
+
+    /// Refuses some callers the whole service, whatever their policies allow. Set it before the rows.
+    #[must_use]
+    pub fn admitting(mut self, admit: fn(&Call) -> Result<(), Failure>) -> Self {
+        self.admit = admit;
+        self
     }
 
     /// Adds an operation that reads.
@@ -143,8 +151,9 @@ impl QueryTable {
         O: EncodeXml + 'static,
         E: Into<Failure> + 'static,
     {
-        let xmlns = self.xmlns;
+        let (xmlns, admit) = (self.xmlns, self.admit);
         Arc::new(move |ctx, call, (params, format)| {
+            admit(&call)?;
             let request_id = call.facts.request_id.clone();
             let input = I::decode(params).map_err(invalid)?;
             let permit = authorize(ctx, call, input)?;
