@@ -1,0 +1,110 @@
+//! The table of operations, and s3s as what it is here: a codec.
+//!
+//! Every row gets its input decoded, its permit made and its answer encoded in one way. What has no row is answered
+//! `NotImplemented` by the codec, to authenticated callers and nobody else.
+
+use std::sync::Arc;
+
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::dto::*;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::admission::{Exchange, Refused, admit};
+use super::hosts::Domains;
+use super::storage::Storage;
+use super::{bucket, delete, list, object, put};
+use crate::failure::Failure;
+
+/// The largest XML body. A deletion of 1,000 keys of 1,024 bytes and a completion of 10,000 parts fit.
+const MOST_XML_BYTES: usize = 4 * 1024 * 1024;
+
+/// The codec, with every operation behind it.
+pub(super) fn codec(storage: Storage, domains: Vec<String>) -> S3Service {
+    let mut config = S3Config::default();
+    config.xml_max_body_size = MOST_XML_BYTES;
+    // Forms are refused before they get there.
+    config.post_object_max_file_size = 0;
+    config.form_max_parts = 0;
+    let mut builder = S3ServiceBuilder::new(Operations { storage: Arc::new(storage) });
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_host(Domains::new(domains));
+    builder.build()
+}
+
+struct Operations {
+    storage: Arc<Storage>,
+}
+
+/// What an operation ends with: its output, or a refusal with headers of its own.
+pub(super) type Outcome<O> = Result<O, Refused>;
+
+macro_rules! operations {
+    ($($method:ident: $name:literal, $input:ident => $output:ident, $function:path;)*) => {
+        /// The operations that are served.
+        pub const OPERATIONS: &[&str] = &[$($name),*];
+
+        #[async_trait::async_trait]
+        impl S3 for Operations {
+            $(
+                async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                    let (exchange, permit) = admit(&self.storage, $name, request).map_err(unreachable)?;
+                    let outcome = match permit {
+                        Ok(permit) => $function(&self.storage, permit).await.map_err(IntoRefused::into_refused),
+                        Err(refused) => Err(refused),
+                    };
+                    answer(&exchange, outcome)
+                }
+            )*
+        }
+    };
+}
+
+operations! {
+    list_buckets: "ListBuckets", ListBucketsInput => ListBucketsOutput, bucket::list_buckets;
+    create_bucket: "CreateBucket", CreateBucketInput => CreateBucketOutput, bucket::create_bucket;
+    head_bucket: "HeadBucket", HeadBucketInput => HeadBucketOutput, bucket::head_bucket;
+    delete_bucket: "DeleteBucket", DeleteBucketInput => DeleteBucketOutput, bucket::delete_bucket;
+    get_bucket_location: "GetBucketLocation", GetBucketLocationInput => GetBucketLocationOutput, bucket::get_bucket_location;
+    list_objects: "ListObjects", ListObjectsInput => ListObjectsOutput, list::list_objects;
+    list_objects_v2: "ListObjectsV2", ListObjectsV2Input => ListObjectsV2Output, list::list_objects_v2;
+    list_object_versions: "ListObjectVersions", ListObjectVersionsInput => ListObjectVersionsOutput, list::list_object_versions;
+    get_object: "GetObject", GetObjectInput => GetObjectOutput, object::get_object;
+    head_object: "HeadObject", HeadObjectInput => HeadObjectOutput, object::head_object;
+    put_object: "PutObject", PutObjectInput => PutObjectOutput, put::put_object;
+    delete_object: "DeleteObject", DeleteObjectInput => DeleteObjectOutput, delete::delete_object;
+    delete_objects: "DeleteObjects", DeleteObjectsInput => DeleteObjectsOutput, delete::delete_objects;
+}
+
+/// What operations fail with.
+pub(super) trait IntoRefused {
+    fn into_refused(self) -> Refused;
+}
+
+impl IntoRefused for Failure {
+    fn into_refused(self) -> Refused {
+        (self, http::HeaderMap::new())
+    }
+}
+
+impl IntoRefused for Refused {
+    fn into_refused(self) -> Refused {
+        self
+    }
+}
+
+fn answer<O>(exchange: &Exchange, outcome: Outcome<O>) -> S3Result<S3Response<O>> {
+    match outcome {
+        Ok(output) => Ok(S3Response::new(output)),
+        Err(refused) => {
+            exchange.refuse(refused);
+            // Never sent: the refusal is answered in its place.
+            Err(S3Error::new(S3ErrorCode::InternalError))
+        }
+    }
+}
+
+/// A request that did not come through [`super::Front::answer`], which there is no way to make.
+fn unreachable(_failure: Failure) -> S3Error {
+    S3Error::new(S3ErrorCode::InternalError)
+}
