@@ -167,8 +167,8 @@ fn decoded_length(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
     })
 }
 
-fn own_body(mut body: s3s::Body) -> Body {
-    match body.take_bytes() {
+fn own_body(body: s3s::Body) -> Body {
+    match body.bytes() {
         Some(bytes) => Body::from(bytes),
         None => Body::Streamed(http_body_util::combinators::UnsyncBoxBody::new(body)),
     }
