@@ -1,0 +1,31 @@
+//! The clusters' signing keys, read once for each revision of a cluster.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use irsa_store::model::Cluster;
+use irsa_store::{Revision, Stored};
+use irsa_token::SigningKey;
+
+/// Signing keys by cluster id.
+#[derive(Default)]
+pub(super) struct Keys {
+    read: Mutex<HashMap<String, (Revision, Arc<Vec<SigningKey>>)>>,
+}
+
+impl Keys {
+    /// A cluster's keys; the first signs.
+    pub(super) fn of(&self, cluster: &Stored<Cluster>) -> Arc<Vec<SigningKey>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((revision, keys)) = read.get(&cluster.id)
+            && *revision == cluster.revision
+        {
+            return Arc::clone(keys);
+        }
+        let stored = cluster.signing_keys.iter();
+        let keys: Vec<_> = stored.filter_map(|key| SigningKey::from_pkcs8(key.pkcs8.expose()).ok()).collect();
+        let keys = Arc::new(keys);
+        read.insert(cluster.id.clone(), (cluster.revision, Arc::clone(&keys)));
+        keys
+    }
+}
