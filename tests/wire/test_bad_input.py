@@ -65,7 +65,7 @@ def test_a_service_that_is_not_served_says_so(server):
     assert "not served" in refusal.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize("depth", [100, 100_000])
+@pytest.mark.parametrize("depth", [100, 60_000])
 def test_nested_json_is_refused(server, depth):
     bomb = '{"Version":"2012-10-17","Statement":' + "[" * depth + "]" * depth + "}"
     with pytest.raises(ClientError) as refusal:
@@ -229,7 +229,8 @@ def test_a_full_disk_loses_nothing(fresh_server, tmp_path):
         iam = server.client("iam")
         document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
         kept = []
-        (tmp_path / "ballast").write_bytes(b"x" * 2_500_000)
+        space = os.statvfs(tmp_path)
+        (tmp_path / "ballast").write_bytes(b"x" * (space.f_bavail * space.f_frsize - 200_000))
         refusal = None
         for number in range(2_000):
             try:

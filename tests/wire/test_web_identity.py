@@ -10,6 +10,7 @@ import botocore
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import rsa
 from conftest import FIRST, REGION, SECOND
 from issuer import Issuer
 
@@ -121,23 +122,19 @@ def test_json_when_the_caller_accepts_it(world):
     [
         ("alg none", lambda issuer: issuer.unsigned_token()),
         ("HS256 with the public key", lambda issuer: issuer.hmac_token()),
-        ("a foreign key under a known kid", lambda issuer: issuer.token(key=__import__("cryptography.hazmat.primitives.asymmetric.rsa", fromlist=["x"]).generate_private_key(65537, 2048))),
+        ("a foreign key under a known kid", lambda issuer: issuer.token(key=rsa.generate_private_key(65537, 2048))),
         ("claims changed after signing", lambda issuer: issuer.token().replace(".", ".eyJ4IjoxfQ", 1)),
         ("no signature", lambda issuer: issuer.token().rsplit(".", 1)[0] + "."),
         ("garbage", lambda issuer: "garbage"),
         ("three dots", lambda issuer: "a.b.c"),
         ("a critical extension", lambda issuer: issuer.token(header={"crit": ["x"], "x": 1})),
         ("no issuer", lambda issuer: issuer.token(iss=None)),
-        ("no subject", lambda issuer: issuer.token(sub=None)),
         ("no expiry", lambda issuer: issuer.token(exp=None)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_forged_and_malformed_tokens_are_invalid(world, what, make):
-    token = make(world.issuer) if what != "no subject" else world.issuer.token(**{"sub": "x"})
-    if what == "no subject":
-        return world.refused(token, "AccessDenied", ND, status=403)
-    world.refused(token, "InvalidIdentityToken", "", status=400)
+    world.refused(make(world.issuer), "InvalidIdentityToken", "", status=400)
 
 
 def test_an_unknown_kid_has_awss_message(world):
@@ -167,7 +164,7 @@ def test_audience_and_provider(world):
     world.refused(world.issuer.token(aud=None), "InvalidIdentityToken", "Missing a required claim: aud", status=400)
     assert world.exchange(world.issuer.token(aud="sts.amazonaws.com"))
     assert world.exchange(world.issuer.token(aud=["other", "sts.amazonaws.com"]))
-    message = f"No OpenIDConnect provider found in your account for https://elsewhere.example/id/A"
+    message = "No OpenIDConnect provider found in your account for https://elsewhere.example/id/A"
     world.refused(world.issuer.token(iss="https://elsewhere.example/id/A"), "InvalidIdentityToken", message, status=400)
     other_account = f"arn:aws:iam::{SECOND}:role/s3-app"
     world.refused(world.issuer.token(), "InvalidIdentityToken", "No OpenIDConnect provider", role=other_account)

@@ -53,6 +53,7 @@ impl Running {
 
 /// Starts a server. With `--ephemeral`, `folder` holds only what other commands need to find it.
 pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, CliError> {
+    let issuers = Issuers::new(issuer_settings(settings)?);
     let plain = bind(settings.listen, "--listen").await?;
     let over_tls = bind(settings.listen_tls, "--listen-tls").await?;
     let (address, tls_address) = (local(&plain)?, local(&over_tls)?);
@@ -71,7 +72,7 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
         keys: key_ring(store.as_ref()),
         store: Arc::clone(&store),
         decisions: DecisionLog::default(),
-        issuers: Issuers::new(issuer_settings(settings)?),
+        issuers,
         metrics: Metrics::default(),
         clock: now,
         region: settings.region.clone(),

@@ -72,7 +72,7 @@ pub(super) fn refuse(
         authorization_id: String::new(),
         time: call.facts.now,
         principal,
-        subject: call.caller.web_identity_subject().map(str::to_owned),
+        subject: call.caller.subject.clone(),
         action: check.action.to_owned(),
         resource: check.resource.clone(),
         code: explanation.fix.as_ref().and_then(|hint| hint.code).unwrap_or_else(|| code(decision)),

@@ -31,6 +31,8 @@ pub struct Caller {
     pub session: Option<Vec<NamedPolicy>>,
     /// What the session token says, for temporary credentials.
     pub temporary: Option<Arc<Session>>,
+    /// The subject of the web identity that calls, or that the session was made for.
+    pub subject: Option<String>,
     /// The access key that signed.
     pub access_key_id: Option<String>,
 }
@@ -87,12 +89,6 @@ impl Caller {
         self.principal.display_name()
     }
 
-    /// The subject of the token behind a web identity session.
-    #[must_use]
-    pub fn web_identity_subject(&self) -> Option<&str> {
-        self.temporary.as_ref()?.web_identity.as_ref().map(|identity| identity.subject.as_str())
-    }
-
     fn bare(principal: Principal, account: Option<AccountId>, user_id: String) -> Self {
         Self {
             principal,
@@ -104,6 +100,7 @@ impl Caller {
             boundary: None,
             session: None,
             temporary: None,
+            subject: None,
             access_key_id: None,
         }
     }
@@ -164,6 +161,7 @@ fn claim_session(
     overlay(&mut caller.tags, &session.tags);
     caller.session = session_policies(snapshot, &session);
     caller.access_key_id = Some(access_key_id.to_owned());
+    caller.subject = session.web_identity.as_ref().map(|identity| identity.subject.clone());
     caller.temporary = Some(session);
     Ok(Claimed { caller, secret: opened.secret_access_key })
 }

@@ -84,7 +84,7 @@ pub(super) fn own_for_change<T>(
         authorization_id: String::new(),
         time: permit.now(),
         principal,
-        subject: permit.call().caller.web_identity_subject().map(str::to_owned),
+        subject: permit.call().caller.subject.clone(),
         action: action.to_owned(),
         resource: arn.to_owned(),
         code: "IRSA-A006",

@@ -121,7 +121,7 @@ fn existing_role<'a>(
         authorization_id: String::new(),
         time: permit.now(),
         principal,
-        subject: call.caller.web_identity_subject().map(str::to_owned),
+        subject: call.caller.subject.clone(),
         action: "sts:AssumeRole".to_owned(),
         resource: asked.clone(),
         code: "IRSA-T063",

@@ -59,6 +59,7 @@ pub(super) async fn assume_role_with_web_identity(
     let tags = scene.session_tags(&claims)?;
 
     let mut caller = Caller::anonymous();
+    caller.subject = Some(identity.subject.clone());
     caller.principal = Principal::WebIdentity { provider_arn: provider.arn() };
     let call = Call {
         caller,
