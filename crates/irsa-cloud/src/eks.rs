@@ -49,9 +49,10 @@ fn cluster_check(call: &Call, action: &'static str, name: &str) -> Check {
     let (account, region) = (call.account, call.facts.region.as_str());
     let check = Check::new(action, cluster_arn(account, region, name));
     let Some(cluster) = call.snapshot.cluster(account, region, name) else { return check };
-    cluster.tags.iter().fold(check, |check, (key, value)| {
-        check.with_key(format!("aws:ResourceTag/{key}"), value.as_str())
-    })
+    cluster
+        .tags
+        .iter()
+        .fold(check, |check, (key, value)| check.with_key(format!("aws:ResourceTag/{key}"), value.as_str()))
 }
 
 fn cluster_arn(account: AccountId, region: &str, name: &str) -> String {

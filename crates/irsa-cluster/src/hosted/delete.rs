@@ -5,6 +5,7 @@ use irsa_store::{Revision, Snapshot, Store, Stored, Transaction, transact};
 use serde_json::{Value, json};
 
 use super::change::{call_time, has_finalizers, is_being_deleted, key, uid};
+use super::merge::merge;
 use super::objects::{self, shown};
 use super::resource::{Place, Resource};
 use super::status::Status;
@@ -122,7 +123,7 @@ fn removal(
             .map(|account| key(cluster, Resource::ServiceAccounts, &account.namespace, &account.name));
         let transaction = keys.fold(Transaction::new(), Transaction::delete);
         mark(&mut left, call, stored.revision);
-        left.object["status"] = json!({"phase": "Terminating"});
+        merge(&mut left.object, &json!({"status": {"phase": "Terminating"}}));
         return (transaction.delete(key(cluster, resource, "", &stored.name)), left);
     }
     if has_finalizers(&stored.object) {

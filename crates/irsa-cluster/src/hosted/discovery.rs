@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::merge::merge;
 use super::resource::Resource;
 
 /// The document of one of the paths that [`Target`](super::resource::Target) knows; none for another path.
@@ -59,8 +60,7 @@ fn group(name: &str) -> Value {
 }
 
 fn with_kind(mut group: Value, kind: &str) -> Value {
-    group["kind"] = kind.into();
-    group["apiVersion"] = "v1".into();
+    merge(&mut group, &json!({"kind": kind, "apiVersion": "v1"}));
     group
 }
 

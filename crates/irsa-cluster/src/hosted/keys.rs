@@ -10,22 +10,26 @@ use irsa_token::SigningKey;
 /// Signing keys by cluster id.
 #[derive(Default)]
 pub(super) struct Keys {
-    read: Mutex<HashMap<String, (Revision, Arc<Vec<SigningKey>>)>>,
+    read: Mutex<HashMap<String, Read>>,
+}
+
+/// The keys of a cluster as it was at a revision.
+struct Read {
+    at: Revision,
+    keys: Arc<Vec<SigningKey>>,
 }
 
 impl Keys {
     /// A cluster's keys; the first signs.
     pub(super) fn of(&self, cluster: &Stored<Cluster>) -> Arc<Vec<SigningKey>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((revision, keys)) = read.get(&cluster.id)
-            && *revision == cluster.revision
-        {
-            return Arc::clone(keys);
+        if let Some(read) = read.get(&cluster.id).filter(|read| read.at == cluster.revision) {
+            return Arc::clone(&read.keys);
         }
         let stored = cluster.signing_keys.iter();
         let keys: Vec<_> = stored.filter_map(|key| SigningKey::from_pkcs8(key.pkcs8.expose()).ok()).collect();
         let keys = Arc::new(keys);
-        read.insert(cluster.id.clone(), (cluster.revision, Arc::clone(&keys)));
+        read.insert(cluster.id.clone(), Read { at: cluster.revision, keys: Arc::clone(&keys) });
         keys
     }
 }

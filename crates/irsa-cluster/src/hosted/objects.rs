@@ -7,6 +7,7 @@ use irsa_store::model::KubeObject;
 use irsa_store::{Revision, Snapshot, Stored};
 use serde_json::{Value, json};
 
+use super::merge::merge;
 use super::resource::{Place, Resource};
 use super::status::Status;
 use super::table;
@@ -38,7 +39,7 @@ pub(super) fn list(call: &Call, snapshot: &Snapshot, place: &Place) -> Result<An
     if let Some(most) = most.filter(|most| page.len() > *most) {
         page.truncate(most);
         if let Some(last) = page.last() {
-            metadata["continue"] = to_token(last).into();
+            merge(&mut metadata, &json!({"continue": to_token(last)}));
         }
     }
     let objects: Vec<Value> = page.iter().map(|stored| shown(stored, stored.revision)).collect();

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::merge::merge;
 use super::resource::Resource;
 
 /// Whether a client asks for tables.
@@ -34,7 +35,7 @@ pub(super) fn table(
         .map(|object| {
             let mut row = json!({"cells": cells(resource, object, now)});
             if let Some(included) = included(object, include) {
-                row["object"] = included;
+                merge(&mut row, &json!({"object": included}));
             }
             row
         })

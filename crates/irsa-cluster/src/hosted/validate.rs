@@ -69,7 +69,7 @@ pub(super) fn check_shape(resource: Resource, value: &Value) -> Result<(), Statu
             Some(other) => return wrong(other, &format!("ObjectMeta.metadata.{name}"), "map[string]string"),
         }
     }
-    let types: &[(&str, fn(&Value) -> bool, &str)] = match resource {
+    let types: &[FieldType] = match resource {
         Resource::ServiceAccounts => &[
             ("secrets", Value::is_array, "[]v1.ObjectReference"),
             ("imagePullSecrets", Value::is_array, "[]v1.LocalObjectReference"),
@@ -87,6 +87,9 @@ pub(super) fn check_shape(resource: Resource, value: &Value) -> Result<(), Statu
     }
     Ok(())
 }
+
+/// A field, what its values are, and Go's name of that type.
+type FieldType = (&'static str, fn(&Value) -> bool, &'static str);
 
 /// The paths that `fieldValidation=Strict` refuses.
 fn unknown_fields(resource: Resource, value: &Value) -> Vec<String> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use irsa_store::{Change, Changes, Entity, Key, Revision, Snapshot, Store};
 use serde_json::{Value, json};
 
+use super::merge::merge;
 use super::objects::{self, shown};
 use super::query::Selector;
 use super::resource::Place;
@@ -140,7 +141,7 @@ fn event(
                 || {
                     let mut metadata = json!({"name": name, "resourceVersion": revision.to_string()});
                     if !namespace.is_empty() {
-                        metadata["namespace"] = namespace.as_str().into();
+                        merge(&mut metadata, &json!({"namespace": namespace}));
                     }
                     json!({"kind": place.resource.kind(), "apiVersion": "v1", "metadata": metadata})
                 },
