@@ -40,7 +40,7 @@ fn a_policy_from_creation_to_deletion() {
 fn documents_that_aws_refuses() {
     let iam = Iam::new();
     for (document, message) in [
-        ("{", "This policy contains invalid Json"),
+        ("{", "Syntax errors in policy."),
         ("not json", "Syntax errors in policy."),
         (
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*"}]}"#,
