@@ -42,6 +42,7 @@ def alive(server):
         (b"Action=AssumeRoleWithWebIdentity&Version=1999-01-01", 400, "InvalidAction"),
         (f"Action=NoSuchThing&{STS}".encode(), 400, "InvalidAction"),
         (f"Action=GetCallerIdentity&{STS}".encode(), 403, "MissingAuthenticationToken"),
+        (b"Action=ListUsers&Version=2010-05-08", 403, "MissingAuthenticationToken"),
         (f"Action=AssumeRoleWithWebIdentity&{STS}".encode(), 400, "ValidationError"),
         (f"Action=AssumeRoleWithWebIdentity&{STS}&RoleArn=%FF%FE".encode(), 400, "MalformedQueryString"),
         (f"Action=AssumeRoleWithWebIdentity&{STS}&RoleArn=%2".encode(), 400, "MalformedQueryString"),

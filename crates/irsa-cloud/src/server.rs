@@ -149,10 +149,13 @@ impl Server {
         B::Error: Into<body::BoxError>,
     {
         let format = Format::accepted_by(&parts.headers);
-        let mut operation = "unknown";
+        let (mut operation, mut table) = ("unknown", table);
         let outcome = async {
             let body = collect(body, MOST_BODY_BYTES, BODY_TIMEOUT).await.map_err(unreadable_body)?;
             let params = query_params(&parts, &body)?;
+            if presented.is_none() && params.get("Version") == Some(iam::VERSION) {
+                table = &self.iam;
+            }
             let row = table.row(&params)?;
             operation = row.name;
             let call = match presented {

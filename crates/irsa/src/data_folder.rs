@@ -64,8 +64,11 @@ impl DataFolder {
         let path = match asked {
             Some(path) => path.to_owned(),
             None => default_folder().ok_or_else(|| {
-                CliError::usage("IRSA-X002", "neither XDG_DATA_HOME nor HOME is set, so there is no default data folder")
-                    .with_fix("name a folder with --data DIR")
+                CliError::usage(
+                    "IRSA-X002",
+                    "neither XDG_DATA_HOME nor HOME is set, so there is no default data folder",
+                )
+                .with_fix("name a folder with --data DIR")
             })?,
         };
         Ok(Self { path })
@@ -79,11 +82,20 @@ impl DataFolder {
     /// Where the running server listens, as it wrote it.
     pub(crate) fn server(&self) -> Result<ServerInfo, CliError> {
         let path = self.path.join("server.json");
-        let text = fs::read_to_string(&path).map_err(|_absent| {
-            CliError::undecided("IRSA-X003", format!("no server runs with the data folder {}", self.path.display()))
-                .with_fix("start one with `irsa up`, or name its folder with --data DIR or IRSA_DATA")
-        })?;
-        serde_json::from_str(&text).map_err(|error| {
+        let none = || {
+            CliError::undecided(
+                "IRSA-X003",
+                format!("no server runs with the data folder {}", self.path.display()),
+            )
+            .with_fix("start one with `irsa up`, or name its folder with --data DIR or IRSA_DATA")
+        };
+        let text = fs::read_to_string(&path).map_err(|_absent| none())?;
+        let server: Result<ServerInfo, _> = serde_json::from_str(&text);
+        // A server that was killed leaves its file behind.
+        if server.as_ref().is_ok_and(|server| is_gone(server.pid)) {
+            return Err(none());
+        }
+        server.map_err(|error| {
             CliError::undecided("IRSA-X003", format!("{} cannot be read: {error}", path.display()))
                 .with_fix("remove the file and start the server again")
         })
@@ -148,7 +160,8 @@ impl DataFolder {
         let path = self.path.join(name);
         let aside = self.path.join(format!(".{name}.{}", std::process::id()));
         let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&aside)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&aside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&aside, &path)
@@ -161,9 +174,16 @@ impl DataFolder {
     }
 
     fn unusable(&self, done: &str, error: &io::Error) -> CliError {
-        CliError::undecided("IRSA-X005", format!("the data folder {} cannot be {done}: {error}", self.path.display()))
-            .with_fix("name another with --data DIR, or run with --ephemeral")
+        CliError::undecided(
+            "IRSA-X005",
+            format!("the data folder {} cannot be {done}: {error}", self.path.display()),
+        )
+        .with_fix("name another with --data DIR, or run with --ephemeral")
     }
+}
+
+fn is_gone(pid: u32) -> bool {
+    Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 fn default_folder() -> Option<PathBuf> {
