@@ -14,6 +14,7 @@ mod keys;
 mod merge;
 mod objects;
 mod patch;
+mod protobuf;
 mod query;
 mod resource;
 mod review;
@@ -134,6 +135,7 @@ impl Hosted {
     ) -> Result<Answer, Status> {
         let user = self.authenticate(&cluster, &parts.headers)?;
         let target = Target::parse(path)?;
+        let body = as_json(&parts.headers, body)?;
         let call = Call {
             cluster,
             user,
@@ -216,6 +218,18 @@ impl Call {
     fn timestamp(&self) -> String {
         jiff::Timestamp::from_second(self.now).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }
+}
+
+/// The body as JSON where it is Kubernetes' protobuf, otherwise as it is.
+fn as_json(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Status> {
+    let is_protobuf = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media_type| media_type.as_bytes().starts_with(protobuf::MEDIA_TYPE.as_bytes()));
+    if !is_protobuf || body.is_empty() {
+        return Ok(body);
+    }
+    let value = protobuf::decode(&body).ok_or_else(|| Status::unsupported_media_type("application/json"))?;
+    Ok(Bytes::from(value.to_string()))
 }
 
 /// RFC 6750 §2.1; the scheme is case-insensitive.

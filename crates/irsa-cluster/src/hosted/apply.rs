@@ -112,11 +112,12 @@ fn managed_fields(object: &Value) -> Vec<Entry> {
         .collect()
 }
 
-/// `FieldsV1` of a configuration: what names the object belongs to nobody.
+/// `FieldsV1` of a configuration: what names the object belongs to nobody, and an empty map has nothing to own.
 fn owned_fields(wanted: &Value) -> Value {
     fn fields(value: &Value) -> Value {
         let Value::Object(members) = value else { return Value::Object(Map::new()) };
-        Value::Object(members.iter().map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
+        let owned = members.iter().filter(|(_, value)| value.as_object().is_none_or(|map| !map.is_empty()));
+        Value::Object(owned.map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
     }
     let mut wanted = wanted.clone();
     if let Some(members) = wanted.as_object_mut() {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::objects::{self, shown};
 use super::resource::{Place, Resource};
 use super::status::Status;
-use super::{Answer, Call, validate};
+use super::{Answer, Call, protobuf, validate};
 
 /// The most objects of a hosted cluster. They are held in memory.
 const MOST_OBJECTS: usize = 5_000;
@@ -45,7 +45,7 @@ pub(super) fn replace(call: &Call, store: &dyn Store, place: &Place, name: &str)
 
 /// The body, with the warnings that `fieldValidation` asks for.
 fn manifest(call: &Call, resource: Resource) -> Result<(Value, Vec<String>), Status> {
-    if !matches!(call.media_type(), "" | "application/json") {
+    if !matches!(call.media_type(), "" | "application/json" | protobuf::MEDIA_TYPE) {
         return Err(Status::unsupported_media_type("application/json"));
     }
     let (manifest, unknown) = validate::decode(resource, &call.body)?;
