@@ -114,10 +114,11 @@ fn managed_fields(object: &Value) -> Vec<Entry> {
 
 /// `FieldsV1` of a configuration: what names the object belongs to nobody, and an empty map has nothing to own.
 fn owned_fields(wanted: &Value) -> Value {
-    fn fields(value: &Value) -> Value {
-        let Value::Object(members) = value else { return Value::Object(Map::new()) };
-        let owned = members.iter().filter(|(_, value)| value.as_object().is_none_or(|map| !map.is_empty()));
-        Value::Object(owned.map(|(name, value)| (format!("f:{name}"), fields(value))).collect())
+    fn fields(value: &Value) -> Option<Value> {
+        let Value::Object(members) = value else { return Some(Value::Object(Map::new())) };
+        let owned = members.iter().filter_map(|(name, value)| Some((format!("f:{name}"), fields(value)?)));
+        let owned: Map<_, _> = owned.collect();
+        (!owned.is_empty()).then_some(Value::Object(owned))
     }
     let mut wanted = wanted.clone();
     if let Some(members) = wanted.as_object_mut() {
@@ -130,7 +131,7 @@ fn owned_fields(wanted: &Value) -> Value {
             metadata.shift_remove(identity);
         }
     }
-    fields(&wanted)
+    fields(&wanted).unwrap_or_default()
 }
 
 fn leaves(fields: &Value) -> Vec<Vec<String>> {
