@@ -19,19 +19,28 @@ use super::{IamError, quotas};
 pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<TrustPolicy, IamError> {
     let policy = Policy::parse(text, PolicyType::Trust)?;
     quotas::TRUST_POLICY_SIZE.admit(size_without_whitespace(text))?;
+    let ids = principal_ids(snapshot, &policy).map_err(IamError::InvalidPrincipal)?;
+    Ok(TrustPolicy { text: text.to_owned(), ids })
+}
+
+/// The ids of the users and roles that a policy names; an error is the ARN of one that is not there.
+pub(crate) fn principal_ids(
+    snapshot: &Snapshot,
+    policy: &Policy,
+) -> Result<BTreeMap<String, String>, String> {
     let mut ids = BTreeMap::new();
     for arn in policy.aws_principals() {
         if !is_entity_of_known_account(snapshot, arn) {
             continue;
         }
-        let id = id_of(snapshot, arn).ok_or_else(|| IamError::InvalidPrincipal(arn.to_owned()))?;
+        let id = id_of(snapshot, arn).ok_or_else(|| arn.to_owned())?;
         ids.insert(arn.to_owned(), id);
     }
-    Ok(TrustPolicy { text: text.to_owned(), ids })
+    Ok(ids)
 }
 
 /// The document as it is shown now: where an entity was deleted, renamed or moved since, its id or new ARN stands.
-pub(super) fn shown(snapshot: &Snapshot, trust: &TrustPolicy) -> String {
+pub(crate) fn shown(snapshot: &Snapshot, trust: &TrustPolicy) -> String {
     let changed: BTreeMap<&str, String> = trust
         .ids
         .iter()

@@ -3,6 +3,9 @@
 use super::*;
 use crate::credentials::{Actor, Session, mint};
 
+/// The statement, the operation, its parameters, and whether it is allowed.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, bool);
+
 /// Who may do what where: a user with one Allow statement, an operation, and whether it is allowed.
 #[test]
 fn resources_and_condition_keys() {
@@ -30,7 +33,7 @@ fn resources_and_condition_keys() {
     ];
     let mut tagged = create.clone();
     tagged.extend([("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")]);
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, bool)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         // The ARN has the role's path.
         (
             r#""Action":"iam:GetRole","Resource":"arn:aws:iam::111122223333:role/team/*""#,

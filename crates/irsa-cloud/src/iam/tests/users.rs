@@ -56,17 +56,15 @@ fn what_must_go_before_a_user() {
     let arn = iam.policy("read");
     iam.ok("AttachUserPolicy", &[("UserName", "ann"), ("PolicyArn", &arn)]);
     iam.allow("ann", r#""Action":"s3:*","Resource":"*""#);
-    let steps: [(&str, &str, Vec<(&str, &str)>); 3] = [
-        ("access keys", "DeleteAccessKey", vec![("AccessKeyId", &key)]),
-        ("detach all policies", "DetachUserPolicy", vec![("PolicyArn", &arn)]),
-        ("policies", "DeleteUserPolicy", vec![("PolicyName", "p")]),
-    ];
-    for (what, action, more) in steps {
+    for (what, action, named) in [
+        ("access keys", "DeleteAccessKey", ("AccessKeyId", key.as_str())),
+        ("detach all policies", "DetachUserPolicy", ("PolicyArn", arn.as_str())),
+        ("policies", "DeleteUserPolicy", ("PolicyName", "p")),
+    ] {
         let (code, message) = iam.refused("DeleteUser", &[("UserName", "ann")]);
         assert_eq!(code, "DeleteConflict");
         assert!(message.starts_with("Cannot delete entity, must ") && message.contains(what), "{message}");
-        let params: Vec<_> = [("UserName", "ann")].into_iter().chain(more).collect();
-        iam.ok(action, &params);
+        iam.ok(action, &[("UserName", "ann"), named]);
     }
     iam.ok("DeleteUser", &[("UserName", "ann")]);
     assert_eq!(text(&iam.ok("GetPolicy", &[("PolicyArn", &arn)]), "AttachmentCount"), "0");
@@ -82,7 +80,10 @@ fn a_renamed_user_keeps_its_id_its_keys_and_its_trust() {
     iam.ok("UpdateUser", &[("UserName", "ann"), ("NewUserName", "beth"), ("NewPath", "/x/")]);
     assert_eq!(text(&iam.ok("GetUser", &[("UserName", "beth")]), "UserId"), id);
     assert_eq!(iam.refused("GetUser", &[("UserName", "ann")]).0, "NoSuchEntity");
-    assert_eq!(all(&iam.ok("ListAccessKeys", &[("UserName", "beth")]), "AccessKeyId"), [key.clone()]);
+    assert_eq!(
+        all(&iam.ok("ListAccessKeys", &[("UserName", "beth")]), "AccessKeyId"),
+        std::slice::from_ref(&key)
+    );
     iam.allow("beth", r#""Action":"iam:GetUser","Resource":"*""#);
     assert_eq!(text(&iam.call(&key, "GetUser", &[]).unwrap(), "UserName"), "beth");
     let shown = decoded(&text(&iam.ok("GetRole", &[("RoleName", "r")]), "AssumeRolePolicyDocument"));
