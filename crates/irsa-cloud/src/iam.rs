@@ -24,7 +24,7 @@ mod tagging;
 mod tags;
 #[cfg(test)]
 mod tests;
-mod trust;
+pub(crate) mod trust;
 mod users;
 
 use http::StatusCode;

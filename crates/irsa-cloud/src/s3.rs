@@ -9,22 +9,24 @@
 //! Source: S3 API reference.
 
 mod admission;
+mod attributes;
 mod body;
 mod bucket;
-
+mod bucket_policy;
+mod bucket_settings;
 mod checksum;
-
+mod copy;
 mod delete;
 mod error;
 mod hosts;
 mod list;
-
+mod multipart;
 mod object;
 mod protocol;
 mod put;
 mod questions;
 mod storage;
-
+mod tagging;
 mod unsigned;
 
 use std::path::Path;

@@ -92,7 +92,13 @@ impl Claims {
             Some(_) => None,
             None => hash_of_unsigned(headers),
         };
-        let checksum = Announced::from_headers(headers)?;
+        // Beside the completion of an upload stands the checksum of the object, not of the body.
+        let completes = parts.method == http::Method::POST
+            && parts
+                .uri
+                .query()
+                .is_some_and(|query| query.split('&').any(|pair| pair.starts_with("uploadId=")));
+        let checksum = if completes { None } else { Announced::from_headers(headers)? };
         let stores = parts.method == http::Method::PUT;
         Ok(Self { sha256, md5: content_md5(headers)?, checksum, stores })
     }

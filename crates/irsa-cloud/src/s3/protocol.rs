@@ -13,7 +13,9 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::admission::{Exchange, Refused, admit};
 use super::hosts::Domains;
 use super::storage::Storage;
-use super::{bucket, delete, list, object, put};
+use super::{
+    attributes, bucket, bucket_policy, bucket_settings, copy, delete, list, multipart, object, put, tagging,
+};
 use crate::failure::Failure;
 
 /// The largest XML body. A deletion of 1,000 keys of 1,024 bytes and a completion of 10,000 parts fit.
@@ -74,6 +76,70 @@ operations! {
     put_object: "PutObject", PutObjectInput => PutObjectOutput, put::put_object;
     delete_object: "DeleteObject", DeleteObjectInput => DeleteObjectOutput, delete::delete_object;
     delete_objects: "DeleteObjects", DeleteObjectsInput => DeleteObjectsOutput, delete::delete_objects;
+    copy_object: "CopyObject", CopyObjectInput => CopyObjectOutput, copy::copy_object;
+    get_object_attributes: "GetObjectAttributes",
+        GetObjectAttributesInput => GetObjectAttributesOutput, attributes::get_object_attributes;
+    get_object_acl: "GetObjectAcl", GetObjectAclInput => GetObjectAclOutput, attributes::get_object_acl;
+    create_multipart_upload: "CreateMultipartUpload",
+        CreateMultipartUploadInput => CreateMultipartUploadOutput, multipart::create_multipart_upload;
+    upload_part: "UploadPart", UploadPartInput => UploadPartOutput, multipart::upload_part;
+    upload_part_copy: "UploadPartCopy",
+        UploadPartCopyInput => UploadPartCopyOutput, multipart::upload_part_copy;
+    complete_multipart_upload: "CompleteMultipartUpload",
+        CompleteMultipartUploadInput => CompleteMultipartUploadOutput, multipart::complete_multipart_upload;
+    abort_multipart_upload: "AbortMultipartUpload",
+        AbortMultipartUploadInput => AbortMultipartUploadOutput, multipart::abort_multipart_upload;
+    list_parts: "ListParts", ListPartsInput => ListPartsOutput, multipart::list_parts;
+    list_multipart_uploads: "ListMultipartUploads",
+        ListMultipartUploadsInput => ListMultipartUploadsOutput, multipart::list_multipart_uploads;
+    get_bucket_policy: "GetBucketPolicy",
+        GetBucketPolicyInput => GetBucketPolicyOutput, bucket_policy::get_bucket_policy;
+    put_bucket_policy: "PutBucketPolicy",
+        PutBucketPolicyInput => PutBucketPolicyOutput, bucket_policy::put_bucket_policy;
+    delete_bucket_policy: "DeleteBucketPolicy",
+        DeleteBucketPolicyInput => DeleteBucketPolicyOutput, bucket_policy::delete_bucket_policy;
+    get_bucket_policy_status: "GetBucketPolicyStatus",
+        GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput, bucket_policy::get_bucket_policy_status;
+    get_bucket_tagging: "GetBucketTagging",
+        GetBucketTaggingInput => GetBucketTaggingOutput, tagging::get_bucket_tagging;
+    put_bucket_tagging: "PutBucketTagging",
+        PutBucketTaggingInput => PutBucketTaggingOutput, tagging::put_bucket_tagging;
+    delete_bucket_tagging: "DeleteBucketTagging",
+        DeleteBucketTaggingInput => DeleteBucketTaggingOutput, tagging::delete_bucket_tagging;
+    get_object_tagging: "GetObjectTagging",
+        GetObjectTaggingInput => GetObjectTaggingOutput, tagging::get_object_tagging;
+    put_object_tagging: "PutObjectTagging",
+        PutObjectTaggingInput => PutObjectTaggingOutput, tagging::put_object_tagging;
+    delete_object_tagging: "DeleteObjectTagging",
+        DeleteObjectTaggingInput => DeleteObjectTaggingOutput, tagging::delete_object_tagging;
+    get_bucket_acl: "GetBucketAcl",
+        GetBucketAclInput => GetBucketAclOutput, bucket_settings::get_bucket_acl;
+    get_bucket_cors: "GetBucketCors",
+        GetBucketCorsInput => GetBucketCorsOutput, bucket_settings::get_bucket_cors;
+    get_bucket_website: "GetBucketWebsite",
+        GetBucketWebsiteInput => GetBucketWebsiteOutput, bucket_settings::get_bucket_website;
+    get_bucket_versioning: "GetBucketVersioning",
+        GetBucketVersioningInput => GetBucketVersioningOutput, bucket_settings::get_bucket_versioning;
+    get_bucket_accelerate_configuration: "GetBucketAccelerateConfiguration",
+        GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput, bucket_settings::get_bucket_accelerate_configuration;
+    get_bucket_request_payment: "GetBucketRequestPayment",
+        GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput, bucket_settings::get_bucket_request_payment;
+    get_bucket_logging: "GetBucketLogging",
+        GetBucketLoggingInput => GetBucketLoggingOutput, bucket_settings::get_bucket_logging;
+    get_bucket_lifecycle_configuration: "GetBucketLifecycleConfiguration",
+        GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput, bucket_settings::get_bucket_lifecycle_configuration;
+    get_bucket_replication: "GetBucketReplication",
+        GetBucketReplicationInput => GetBucketReplicationOutput, bucket_settings::get_bucket_replication;
+    get_bucket_encryption: "GetBucketEncryption",
+        GetBucketEncryptionInput => GetBucketEncryptionOutput, bucket_settings::get_bucket_encryption;
+    get_bucket_notification_configuration: "GetBucketNotificationConfiguration",
+        GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput, bucket_settings::get_bucket_notification_configuration;
+    get_object_lock_configuration: "GetObjectLockConfiguration",
+        GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput, bucket_settings::get_object_lock_configuration;
+    get_public_access_block: "GetPublicAccessBlock",
+        GetPublicAccessBlockInput => GetPublicAccessBlockOutput, bucket_settings::get_public_access_block;
+    get_bucket_ownership_controls: "GetBucketOwnershipControls",
+        GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput, bucket_settings::get_bucket_ownership_controls;
 }
 
 /// What operations fail with.
