@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use http::header;
 use irsa_store::{Change, Changes, Entity, Key, Revision, Snapshot, Store};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::objects::{self, shown};
 use super::query::Selector;
 use super::resource::Place;
 use super::status::Status;
-use super::{Answer, Call};
+use super::{Answer, Call, table};
 
 /// The longest that an answer waits for an event.
 const ROUND: Duration = Duration::from_secs(10);
@@ -28,7 +29,7 @@ pub(super) async fn watch(
     let Some(mut since) = since(call)? else {
         let initial = initial(call, place, &selector, &before);
         if !initial.is_empty() {
-            return Ok(Answer::events(initial));
+            return Ok(answer(call, place, initial));
         }
         let since = before.revision();
         return wait(call, place, store, &mut revisions, &selector, (&before, since)).await;
@@ -52,7 +53,7 @@ async fn wait(
         let now = *revisions.borrow_and_update();
         let events = events(call, place, store, selector, before, since)?;
         if !events.is_empty() {
-            return Ok(Answer::events(events));
+            return Ok(answer(call, place, events));
         }
         since = since.max(now);
         match tokio::time::timeout_at(deadline, revisions.changed()).await {
@@ -60,6 +61,22 @@ async fn wait(
             Ok(Err(_)) | Err(_) => return Ok(Answer::events(Vec::new())),
         }
     }
+}
+
+/// The events, with their objects as tables for clients that ask for those.
+fn answer(call: &Call, place: &Place, events: Vec<Value>) -> Answer {
+    if !table::is_accepted(call.header(&header::ACCEPT)) {
+        return Answer::events(events);
+    }
+    let include = call.query.get("includeObject");
+    let in_table = |event: Value| {
+        let object = event.get("object").cloned().unwrap_or_default();
+        let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+        let metadata = json!({"resourceVersion": version});
+        let table = table::table(place.resource, &[object], metadata, include, call.now);
+        json!({"type": event.get("type"), "object": table})
+    };
+    Answer::events(events.into_iter().map(in_table).collect())
 }
 
 /// The revision to begin at; none to begin with all that is there.
