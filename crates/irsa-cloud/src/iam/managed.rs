@@ -52,7 +52,8 @@ pub(super) fn own<'s>(snapshot: &'s Snapshot, account: AccountId, arn: &str) -> 
 pub(super) fn check_arn(arn: &str) -> Result<(), IamError> {
     match Arn::parse(arn) {
         Some(_) => Ok(()),
-        None => Err(IamError::Validation(format!("ARN {arn} is not valid."))),
+        // The two blanks are AWS's.
+        None => Err(IamError::Validation("Invalid ARN:  Could not be parsed!".to_owned())),
     }
 }
 
