@@ -41,7 +41,7 @@ use irsa_wire::sigv4::chunked::Decoder;
 use irsa_wire::xml::Format;
 use s3s::service::S3Service;
 
-use self::admission::{Exchange, Signed};
+use self::admission::{Exchange, Refused, Signed};
 use self::body::{Checked, Claims, Verdict};
 use self::storage::Storage;
 use crate::authorize::{Call, Facts};
@@ -89,21 +89,22 @@ impl Front {
         let method = parts.method.clone();
         let path = parts.uri.path().to_owned();
         let (operation, outcome) = match admit(ctx, parts, body, presented, &facts) {
-            Err(failure) => ("unknown", Err((failure, HeaderMap::new()))),
+            Err(failure) => ("unknown", Err(Refused::from(failure))),
             Ok((exchange, request)) => {
                 let response = self.codec.call(request).await;
-                let operation = exchange.operation();
-                match (exchange.verdict.failure(), exchange.take_refusal(), response) {
-                    (Some(failure), _, _) => (operation, Err((failure, HeaderMap::new()))),
-                    (None, Some(refusal), _) => (operation, Err(refusal)),
-                    (None, None, Ok(response)) => (operation, Ok(response)),
-                    (None, None, Err(_)) => (operation, Err((error::internal(), HeaderMap::new()))),
-                }
+                // What is wrong with the body goes before what an operation made of its end.
+                let refused =
+                    exchange.verdict.failure().map(Refused::from).or_else(|| exchange.take_refusal());
+                let outcome = match refused {
+                    Some(refused) => Err(refused),
+                    None => response.map_err(|_unsendable| error::internal().into()),
+                };
+                (exchange.operation(), outcome)
             }
         };
         let mut response = match outcome {
             Ok(response) => response.map(own_body),
-            Err((failure, headers)) => {
+            Err(Refused { failure, headers }) => {
                 let envelope = Envelope {
                     request_id: &facts.request_id,
                     xmlns: None,
@@ -111,7 +112,7 @@ impl Front {
                     format: Format::Xml,
                 };
                 let mut response = crate::server::failed(&failure, Protocol::RestXml, &envelope);
-                response.headers_mut().extend(headers);
+                response.headers_mut().extend(headers.map(|headers| *headers).unwrap_or_default());
                 response
             }
         };

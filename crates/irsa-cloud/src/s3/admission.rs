@@ -28,8 +28,18 @@ pub(super) struct Exchange {
     refusal: Mutex<Option<Refused>>,
 }
 
-/// A failure, with headers of its own.
-pub(super) type Refused = (Failure, HeaderMap);
+/// A failure, perhaps with headers of its own.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) failure: Failure,
+    pub(super) headers: Option<Box<HeaderMap>>,
+}
+
+impl<F: Into<Failure>> From<F> for Refused {
+    fn from(failure: F) -> Self {
+        Self { failure: failure.into(), headers: None }
+    }
+}
 
 /// What policies may ask of the signature (S3 user guide, "Authentication-specific policy keys").
 pub(super) struct Signed {
@@ -132,29 +142,18 @@ impl<I> Asked<I> {
 /// No such bucket, another region's, another owner than expected, or a denial.
 pub(super) fn admit<I: Input>(
     storage: &Storage,
+    exchange: &Arc<Exchange>,
     operation: &'static str,
     request: S3Request<I>,
-) -> Result<(Arc<Exchange>, Result<Permit<I>, Refused>), Failure> {
-    let S3Request { input, headers, extensions, .. } = request;
-    let exchange = extensions.get::<Arc<Exchange>>().cloned().ok_or_else(error::internal)?;
-    let _ = exchange.operation.set(operation);
-    let permit = permit(storage, &exchange, input, &headers);
-    Ok((exchange, permit))
-}
-
-fn permit<I: Input>(
-    storage: &Storage,
-    exchange: &Arc<Exchange>,
-    input: I,
-    headers: &HeaderMap,
 ) -> Result<Permit<I>, Refused> {
-    let plain = |failure: Failure| (failure, HeaderMap::new());
-    let mut call = exchange.take_call().map_err(plain)?;
+    let S3Request { input, headers, .. } = request;
+    let _ = exchange.operation.set(operation);
+    let mut call = exchange.take_call()?;
     let mut bucket = None;
     if let Some(name) = input.bucket() {
         bucket = call.snapshot.bucket(name).cloned();
         if bucket.is_none() && !I::MAKES_BUCKET {
-            return Err(plain(error::no_such_bucket(name)));
+            return Err(error::no_such_bucket(name).into());
         }
     }
     if let Some(bucket) = bucket.as_ref().filter(|_| !I::MAKES_BUCKET) {
@@ -162,18 +161,18 @@ fn permit<I: Input>(
             call.account = bucket.account;
         }
         check_region::<I>(exchange, &call, bucket)?;
-        check_owner(headers, bucket).map_err(plain)?;
+        check_owner(&headers, bucket)?;
     }
     if input.key().is_some_and(|key| key.contains('\0')) {
-        return Err(plain(error::invalid_uri()));
+        return Err(error::invalid_uri().into());
     }
     let mut tags = BTreeMap::new();
     if let Some((bucket, key)) = input.existing() {
-        let object = storage.head(bucket, key).map_err(|error| plain(error.into()))?;
+        let object = storage.head(bucket, key)?;
         tags = object.map(|object| object.about.tags).unwrap_or_default();
     }
     let asked = Asked { input, bucket, tags, exchange: Arc::clone(exchange) };
-    authorize(&exchange.ctx, call, asked).map_err(|refusal| plain(refusal.into()))
+    Ok(authorize(&exchange.ctx, call, asked)?)
 }
 
 /// A signature for another region than the bucket's is refused with the bucket's, which SDKs then sign for.
@@ -187,10 +186,12 @@ fn check_region<I: Input>(exchange: &Exchange, call: &Call, bucket: &Bucket) -> 
         got: call.facts.region.clone(),
         is_query: signed.is_query,
     };
-    let region = HeaderValue::from_str(&bucket.region).ok();
-    let headers = region.map(|region| ("x-amz-bucket-region".parse().ok(), region));
-    let headers = headers.into_iter().filter_map(|(name, value)| Some((name?, value))).collect();
-    Err((error.body(Protocol::RestXml).into(), headers))
+    let mut headers = HeaderMap::new();
+    if let Ok(region) = HeaderValue::from_str(&bucket.region) {
+        headers.insert("x-amz-bucket-region", region);
+    }
+    let failure = error.body(Protocol::RestXml).into();
+    Err(Refused { failure, headers: Some(Box::new(headers)) })
 }
 
 /// `x-amz-expected-bucket-owner` (S3 user guide, "Verifying bucket ownership with bucket owner condition").

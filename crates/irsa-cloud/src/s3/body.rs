@@ -321,3 +321,6 @@ where
         if self.decoder.is_some() { SizeHint::default() } else { self.inner.size_hint() }
     }
 }
+
+#[cfg(test)]
+mod tests;

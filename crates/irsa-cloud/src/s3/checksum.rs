@@ -153,14 +153,14 @@ pub(super) fn check_form(algorithm: Algorithm, value: &str) -> Result<(), Failur
 
 /// A checksum in the making.
 pub(super) enum Hasher {
-    Crc(Algorithm, crc_fast::Digest, usize),
+    Crc(Algorithm, Box<crc_fast::Digest>, usize),
     Sha(Algorithm, digest::Context),
 }
 
 impl Hasher {
     pub(super) fn new(algorithm: Algorithm) -> Self {
         match (algorithm, algorithm.crc()) {
-            (_, Some((crc, width))) => Self::Crc(algorithm, crc_fast::Digest::new(crc), width),
+            (_, Some((crc, width))) => Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc)), width),
             (Algorithm::Sha1, None) => {
                 Self::Sha(algorithm, digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY))
             }

@@ -12,7 +12,6 @@ use s3s::dto::*;
 use super::admission::{Asked, Permit, Refused, missing_key};
 use super::checksum::{Algorithm, Checksum};
 use super::error;
-use super::protocol::IntoRefused;
 use super::storage::{Found, Header, Object as Kept, Storage};
 use crate::failure::Failure;
 
@@ -22,11 +21,11 @@ pub(super) async fn get_object(
 ) -> Result<GetObjectOutput, Refused> {
     let asked = permit.input();
     let input = &asked.input;
-    refuse_anonymous_overrides(asked).map_err(IntoRefused::into_refused)?;
-    let name = &asked.bucket().map_err(IntoRefused::into_refused)?.name;
-    let found = storage.find(name, &input.key).map_err(|error| Failure::from(error).into_refused())?;
+    refuse_anonymous_overrides(asked)?;
+    let name = &asked.bucket()?.name;
+    let found = storage.find(name, &input.key)?;
     let Some(Found { object, inline, pin }) = found else {
-        return Err(missing_key(asked, permit.call(), &input.key).into_refused());
+        return Err(missing_key(asked, permit.call(), &input.key).into());
     };
     let wanted = Wanted {
         version: input.version_id.as_deref(),
@@ -44,7 +43,7 @@ pub(super) async fn get_object(
             .zip(usize::try_from(slice.range.end).ok())
             .filter(|(start, end)| start <= end && *end <= inline.len())
             .map(|(start, end)| inline.slice(start..end))
-            .ok_or_else(|| error::internal().into_refused())?;
+            .ok_or_else(error::internal)?;
         s3s::Body::from(bytes)
     } else {
         let stream = storage.blobs.read(&object.segments, slice.range.clone(), pin);
@@ -90,10 +89,10 @@ pub(super) async fn head_object(
 ) -> Result<HeadObjectOutput, Refused> {
     let asked = permit.input();
     let input = &asked.input;
-    let name = &asked.bucket().map_err(IntoRefused::into_refused)?.name;
-    let found = storage.head(name, &input.key).map_err(|error| Failure::from(error).into_refused())?;
+    let name = &asked.bucket()?.name;
+    let found = storage.head(name, &input.key)?;
     let Some(object) = found else {
-        return Err(missing_key(asked, permit.call(), &input.key).into_refused());
+        return Err(missing_key(asked, permit.call(), &input.key).into());
     };
     let wanted = Wanted {
         version: input.version_id.as_deref(),
@@ -171,7 +170,7 @@ struct Slice {
 
 impl Wanted<'_> {
     fn of(&self, object: &Kept) -> Result<Slice, Refused> {
-        check_version(self.version).map_err(IntoRefused::into_refused)?;
+        check_version(self.version)?;
         check_conditions(
             object,
             self.if_match,
@@ -179,7 +178,7 @@ impl Wanted<'_> {
             self.if_modified_since,
             self.if_unmodified_since,
         )?;
-        self.slice(object).map_err(IntoRefused::into_refused)
+        Ok(self.slice(object)?)
     }
 
     fn slice(&self, object: &Kept) -> Result<Slice, Failure> {
@@ -256,10 +255,10 @@ fn check_conditions(
     let modified = timestamp(object.modified.div_euclid(1_000) * 1_000);
     match if_match {
         Some(condition) if !holds(condition, &object.etag) => {
-            return Err(error::precondition_failed("If-Match").into_refused());
+            return Err(error::precondition_failed("If-Match").into());
         }
         None if if_unmodified_since.is_some_and(|since| modified > *since) => {
-            return Err(error::precondition_failed("If-Unmodified-Since").into_refused());
+            return Err(error::precondition_failed("If-Unmodified-Since").into());
         }
         _ => {}
     }
@@ -288,7 +287,8 @@ fn not_modified(object: &Kept) -> Refused {
     {
         headers.insert(header::LAST_MODIFIED, value);
     }
-    (Failure::new("NotModified", StatusCode::NOT_MODIFIED, "Not Modified"), headers)
+    let failure = Failure::new("NotModified", StatusCode::NOT_MODIFIED, "Not Modified");
+    Refused { failure, headers: Some(Box::new(headers)) }
 }
 
 pub(super) fn header_of(object: &Kept, header: Header) -> Option<String> {

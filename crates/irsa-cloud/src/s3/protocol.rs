@@ -16,7 +16,6 @@ use super::storage::Storage;
 use super::{
     attributes, bucket, bucket_policy, bucket_settings, copy, delete, list, multipart, object, put, tagging,
 };
-use crate::failure::Failure;
 
 /// The largest XML body. A deletion of 1,000 keys of 1,024 bytes and a completion of 10,000 parts fit.
 const MOST_XML_BYTES: usize = 4 * 1024 * 1024;
@@ -38,9 +37,6 @@ struct Operations {
     storage: Arc<Storage>,
 }
 
-/// What an operation ends with: its output, or a refusal with headers of its own.
-pub(super) type Outcome<O> = Result<O, Refused>;
-
 macro_rules! operations {
     ($($method:ident: $name:literal, $input:ident => $output:ident, $function:path;)*) => {
         /// The operations that are served.
@@ -50,9 +46,9 @@ macro_rules! operations {
         impl S3 for Operations {
             $(
                 async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                    let (exchange, permit) = admit(&self.storage, $name, request).map_err(unreachable)?;
-                    let outcome = match permit {
-                        Ok(permit) => $function(&self.storage, permit).await.map_err(IntoRefused::into_refused),
+                    let exchange = exchange_of(&request)?;
+                    let outcome = match admit(&self.storage, &exchange, $name, request) {
+                        Ok(permit) => $function(&self.storage, permit).await.map_err(Refused::from),
                         Err(refused) => Err(refused),
                     };
                     answer(&exchange, outcome)
@@ -142,24 +138,13 @@ operations! {
         GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput, bucket_settings::get_bucket_ownership_controls;
 }
 
-/// What operations fail with.
-pub(super) trait IntoRefused {
-    fn into_refused(self) -> Refused;
+/// None has only a request that did not come through [`super::Front::answer`], and there is none.
+fn exchange_of<I>(request: &S3Request<I>) -> S3Result<Arc<Exchange>> {
+    let exchange = request.extensions.get::<Arc<Exchange>>();
+    exchange.cloned().ok_or_else(|| S3Error::new(S3ErrorCode::InternalError))
 }
 
-impl IntoRefused for Failure {
-    fn into_refused(self) -> Refused {
-        (self, http::HeaderMap::new())
-    }
-}
-
-impl IntoRefused for Refused {
-    fn into_refused(self) -> Refused {
-        self
-    }
-}
-
-fn answer<O>(exchange: &Exchange, outcome: Outcome<O>) -> S3Result<S3Response<O>> {
+fn answer<O>(exchange: &Exchange, outcome: Result<O, Refused>) -> S3Result<S3Response<O>> {
     match outcome {
         Ok(output) => Ok(S3Response::new(output)),
         Err(refused) => {
@@ -168,9 +153,4 @@ fn answer<O>(exchange: &Exchange, outcome: Outcome<O>) -> S3Result<S3Response<O>
             Err(S3Error::new(S3ErrorCode::InternalError))
         }
     }
-}
-
-/// A request that did not come through [`super::Front::answer`], which there is no way to make.
-fn unreachable(_failure: Failure) -> S3Error {
-    S3Error::new(S3ErrorCode::InternalError)
 }

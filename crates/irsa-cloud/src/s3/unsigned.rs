@@ -115,3 +115,6 @@ pub(super) fn take_off_chunks(headers: &mut HeaderMap, decoded_length: Option<u6
         headers.insert(header::CONTENT_ENCODING, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -341,3 +341,6 @@ impl Drop for Pin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
