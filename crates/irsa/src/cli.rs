@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Env(Env),
     /// Make accounts, or list them
     Account(Account),
+    /// Run a command as a pod's container would run: with the role of a ServiceAccount
+    Exec(Exec),
+    /// Run a pod's manifest as a local process, with the webhook's mutation applied
+    Run(Run),
     /// Explain a denied call
     Why(Why),
     /// Explain an error code, offline
@@ -244,7 +248,9 @@ pub(crate) fn usage_error(usage: &clap::Error) -> ExitCode {
 }
 
 fn issuer_map(text: &str) -> Result<(String, url::Url), String> {
-    let (issuer, target) = text.split_once("=http").ok_or("expected ISSUER=URL, such as https://kubernetes.default.svc=https://127.0.0.1:6443")?;
+    let (issuer, target) = text
+        .split_once("=http")
+        .ok_or("expected ISSUER=URL, such as https://kubernetes.default.svc=https://127.0.0.1:6443")?;
     let target = url::Url::parse(&format!("http{target}")).map_err(|error| error.to_string())?;
     Ok((issuer.to_owned(), target))
 }

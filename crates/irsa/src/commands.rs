@@ -3,7 +3,9 @@
 mod account;
 mod completion;
 mod env;
+mod exec;
 mod explain;
+mod run;
 mod up;
 mod why;
 
@@ -23,6 +25,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Env(arguments) => env::env(&arguments),
         Command::Up(arguments) => wait(up::up(arguments)),
         Command::Account(arguments) => wait(account::account(arguments)),
+        Command::Exec(arguments) => wait(exec::exec(arguments)),
+        Command::Run(arguments) => wait(run::run(arguments)),
         Command::Why(arguments) => wait(why::why(arguments)),
     }
 }

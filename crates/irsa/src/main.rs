@@ -7,6 +7,7 @@ mod commands;
 mod data_folder;
 mod error;
 mod output;
+mod pod;
 mod serve;
 
 use std::process::ExitCode;
