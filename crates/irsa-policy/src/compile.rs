@@ -70,12 +70,21 @@ impl Policy {
 
     /// The ARNs under `Principal.AWS` and `NotPrincipal.AWS`, for checking that they exist.
     pub fn aws_principals(&self) -> impl Iterator<Item = &str> {
+        self.aws_values().filter(|value| value.starts_with("arn:"))
+    }
+
+    /// The unique ids (`AIDA…`, `AROA…`) under `Principal.AWS` and `NotPrincipal.AWS`, for checking that they exist.
+    pub fn aws_principal_ids(&self) -> impl Iterator<Item = &str> {
+        self.aws_values().filter(|value| value.starts_with("AIDA") || value.starts_with("AROA"))
+    }
+
+    fn aws_values(&self) -> impl Iterator<Item = &str> {
         self.document
             .statements
             .iter()
             .filter_map(|statement| statement.principal.as_ref())
             .flat_map(|clause| &clause.entries)
-            .filter(|(kind, text)| *kind == PrincipalKind::Aws && text.value.starts_with("arn:"))
+            .filter(|(kind, _)| *kind == PrincipalKind::Aws)
             .map(|(_, text)| text.value.as_str())
     }
 

@@ -13,9 +13,6 @@ use serde_json::Value;
 use super::{IamError, quotas};
 
 /// Checks a trust policy and finds the ids of the users and roles that it names.
-///
-/// A user or role of an account that we have must exist; an account that we do not have cannot be asked, so that its
-/// ARNs are kept as written.
 pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<TrustPolicy, IamError> {
     let policy = Policy::parse(text, PolicyType::Trust)?;
     quotas::TRUST_POLICY_SIZE.admit(size_without_whitespace(text))?;
@@ -23,7 +20,10 @@ pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Result<TrustPolicy, Ia
     Ok(TrustPolicy { text: text.to_owned(), ids })
 }
 
-/// The ids of the users and roles that a policy names; an error is the ARN of one that is not there.
+/// The ids of the users and roles that a policy names; an error is the ARN, or id, of one that is not there.
+///
+/// An account that we do not have cannot be asked: ARNs of its users and roles are kept as written. A unique id names no
+/// account, and one that nobody has here matches nobody.
 pub(crate) fn principal_ids(
     snapshot: &Snapshot,
     policy: &Policy,
@@ -35,6 +35,10 @@ pub(crate) fn principal_ids(
         }
         let id = id_of(snapshot, arn).ok_or_else(|| arn.to_owned())?;
         ids.insert(arn.to_owned(), id);
+    }
+    for id in policy.aws_principal_ids() {
+        arn_of(snapshot, id).ok_or_else(|| id.to_owned())?;
+        ids.insert(id.to_owned(), id.to_owned());
     }
     Ok(ids)
 }

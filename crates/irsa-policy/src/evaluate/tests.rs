@@ -442,6 +442,8 @@ fn an_entity_made_anew_does_not_inherit_the_trust_in_its_name() {
     assert_eq!(resolved.aws_principals().collect::<Vec<_>>(), [ROLE, USER]);
     let by_id = granting(r#"{"AWS":"AROAAPP0000000000"}"#);
     assert_eq!(by_id.aws_principals().count(), 0);
+    assert_eq!(by_id.aws_principal_ids().collect::<Vec<_>>(), ["AROAAPP0000000000"]);
+    assert_eq!(resolved.aws_principal_ids().count(), 0);
 }
 
 fn trust(statements: &str) -> Policy {

@@ -135,6 +135,16 @@ fn a_trusted_role_that_is_deleted_shows_its_id_and_is_not_trusted_when_made_anew
     assert_eq!(shown(), with_id, "only the principal turns into its id");
     iam.role("caller");
     assert_eq!(shown(), with_id, "a new role of the same name is another one");
+    let dead = [("RoleName", "target"), ("PolicyDocument", with_id.as_str())];
+    assert_eq!(
+        iam.refused("UpdateAssumeRolePolicy", &dead),
+        ("MalformedPolicyDocument".into(), format!(r#"Invalid principal in policy: "AWS":"{id}""#))
+    );
+
+    let id = text(&iam.ok("GetRole", &[("RoleName", "caller")]), "RoleId");
+    let living = trust.replacen(&format!(r#"["{arn}"]"#), &format!(r#"["{id}"]"#), 1);
+    iam.ok("UpdateAssumeRolePolicy", &[("RoleName", "target"), ("PolicyDocument", &living)]);
+    assert_eq!(shown(), trust, "an id of somebody who exists is shown as an ARN");
 
     iam.ok("UpdateAssumeRolePolicy", &[("RoleName", "target"), ("PolicyDocument", &trust)]);
     assert_eq!(shown(), trust);
