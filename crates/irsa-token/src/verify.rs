@@ -7,6 +7,7 @@
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -101,7 +102,7 @@ pub struct Unverified<'a> {
     signature: Vec<u8>,
     algorithm: Algorithm,
     kid: Option<String>,
-    claims: Claims,
+    claims: Arc<Claims>,
 }
 
 impl<'a> Unverified<'a> {
@@ -125,7 +126,7 @@ impl<'a> Unverified<'a> {
             object(payload, "its payload is not base64url", "its payload is not an unambiguous JSON object")?;
         let signature =
             strict::base64url(signature).ok_or(TokenError::NotAJwt("its signature is not base64url"))?;
-        Ok(Self { signed, signature, algorithm, kid, claims: Claims::from_members(claims)? })
+        Ok(Self { signed, signature, algorithm, kid, claims: Arc::new(Claims::from_members(claims)?) })
     }
 
     /// Its issuer, as it says.
@@ -153,11 +154,11 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// [`TokenError::UnknownKey`] when no key fits (fetch the keys anew), [`TokenError::BadSignature`] when one did.
-    pub fn verify(&self, jwks: &Jwks) -> Result<Claims, TokenError> {
+    pub fn verify(&self, jwks: &Jwks) -> Result<Arc<Claims>, TokenError> {
         let mut tried = false;
         for key in jwks.find(self.kid.as_deref(), self.algorithm).take(MAX_TRIED) {
             if key.verify(self.algorithm, self.signed.as_bytes(), &self.signature) {
-                return Ok(self.claims.clone());
+                return Ok(Arc::clone(&self.claims));
             }
             tried = true;
         }

@@ -12,7 +12,6 @@ mod tests;
 
 pub use validate::{Pattern, Text, ValidationError, Validator, is_letter, is_number, is_separator};
 
-use percent_encoding::percent_decode;
 use std::fmt;
 
 /// Largest body or query string that is decoded, in bytes. AWS's own largest parameter is a policy document of
@@ -132,8 +131,7 @@ pub fn parse_pairs(text: &[u8]) -> Result<Vec<(String, String)>, QueryError> {
 }
 
 fn decode_form(text: &[u8]) -> Result<String, QueryError> {
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    decode_percent(&spaced)
+    decode(text, b' ')
 }
 
 /// Decodes percent-encoding alone (a path segment: `+` stays).
@@ -141,15 +139,38 @@ fn decode_form(text: &[u8]) -> Result<String, QueryError> {
 /// # Errors
 /// [`QueryError::PercentEncoding`] and [`QueryError::NotUtf8`].
 pub fn decode_percent(text: &[u8]) -> Result<String, QueryError> {
+    decode(text, b'+')
+}
+
+fn decode(text: &[u8], plus: u8) -> Result<String, QueryError> {
+    let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
-        match rest.get(at + 1..at + 3) {
-            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (plain, tail) = rest.split_at(at);
+        decoded.extend_from_slice(plain);
+        match tail {
+            [b'%', high, low, tail @ ..] => {
+                decoded.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
+                rest = tail;
+            }
+            [b'+', tail @ ..] => {
+                decoded.push(plus);
+                rest = tail;
+            }
             _ => return Err(QueryError::PercentEncoding),
         }
-        rest = rest.get(at + 3..).unwrap_or_default();
     }
-    String::from_utf8(percent_decode(text).collect()).map_err(|_| QueryError::NotUtf8)
+    decoded.extend_from_slice(rest);
+    String::from_utf8(decoded).map_err(|_| QueryError::NotUtf8)
+}
+
+fn hex_digit(digit: u8) -> Result<u8, QueryError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(QueryError::PercentEncoding),
+    }
 }
 
 /// A place in the tree that the dots in parameter names make: its own value, and what hangs below it.

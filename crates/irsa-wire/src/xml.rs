@@ -308,17 +308,30 @@ pub fn timestamp(seconds: i64) -> String {
 /// Appends text with XML's special characters escaped. Characters that XML 1.0 forbids even when escaped become
 /// U+FFFD; a carriage return is escaped, since parsers would turn a bare one into a line feed.
 pub fn escape_xml(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\r' => out.push_str("&#xD;"),
-            '\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}' => out.push(character),
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(needs_a_look) {
+        let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut characters = tail.chars();
+        match characters.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            Some('\r') => out.push_str("&#xD;"),
+            Some(character @ ('\t' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')) => {
+                out.push(character)
+            }
             _ => out.push('\u{fffd}'),
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
+}
+
+/// Plain ASCII text is copied as a whole. What lies beyond is looked at: two characters of XML 1.0's excluded ones are there.
+fn needs_a_look(byte: u8) -> bool {
+    !matches!(byte, b' ' | b'!' | b'#'..=b'%' | b'\''..=b';' | b'=' | b'?'..=b'~')
 }
 
 fn escape_json(text: &str, out: &mut String) {

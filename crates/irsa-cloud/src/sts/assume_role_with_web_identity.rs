@@ -37,7 +37,7 @@ const PUBLIC_REFUSAL: &str = "Not authorized to perform sts:AssumeRoleWithWebIde
 struct Exchange {
     input: AssumeRoleWithWebIdentityInput,
     role: Arc<Stored<Role>>,
-    claims: Claims,
+    claims: Arc<Claims>,
     identity: WebIdentity,
     tags: SessionTags,
 }
@@ -115,7 +115,7 @@ impl Exchange {
 }
 
 impl Scene<'_> {
-    async fn verify_token(&self, token: &str) -> Result<(Arc<Stored<OidcProvider>>, Claims), StsError> {
+    async fn verify_token(&self, token: &str) -> Result<(Arc<Stored<OidcProvider>>, Arc<Claims>), StsError> {
         let unverified =
             Unverified::parse(token).map_err(|error| self.bad_token("IRSA-T060", &error, None))?;
         let issuer = unverified.issuer();

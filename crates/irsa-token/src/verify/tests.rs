@@ -33,10 +33,11 @@ fn verifies_a_real_clusters_tokens() {
         assert_eq!(claims.iss, "https://127.0.0.1:6443");
         assert_eq!(claims.sub, "system:serviceaccount:demo:s3-app");
         assert_eq!(claims.aud, ["sts.amazonaws.com"]);
-        let kubernetes = claims.kubernetes.unwrap();
+        let kubernetes = claims.kubernetes.clone().unwrap();
         assert_eq!((&*kubernetes.namespace, &*kubernetes.serviceaccount.name), ("demo", "s3-app"));
     }
-    let pod = Unverified::parse(POD_TOKEN).unwrap().verify(&jwks).unwrap().kubernetes.unwrap().pod.unwrap();
+    let pod =
+        Unverified::parse(POD_TOKEN).unwrap().verify(&jwks).unwrap().kubernetes.clone().unwrap().pod.unwrap();
     assert_eq!(pod.name, "app");
 }
 
@@ -66,7 +67,7 @@ fn checks_time() {
     for (now, leeway, expected) in cases {
         assert_eq!(claims.check_time(now, leeway), expected, "{now} {leeway}");
     }
-    let long = Claims { exp: exp + 10 * MAX_AGE_SECONDS, ..claims };
+    let long = Claims { exp: exp + 10 * MAX_AGE_SECONDS, ..(*claims).clone() };
     assert_eq!(long.check_time(ISSUED + MAX_AGE_SECONDS, 0), Ok(()));
     assert_eq!(long.check_time(ISSUED + 441_398, 0).unwrap_err().to_string(), "Token too old: 441398");
     // aws-sdk-java-v2#5709
