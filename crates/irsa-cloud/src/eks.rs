@@ -10,6 +10,8 @@ mod create;
 mod error;
 mod settings;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod updates;
 mod versions;
 

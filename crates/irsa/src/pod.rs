@@ -122,6 +122,9 @@ impl Access {
         let mut variables = surroundings(&self, folder.path())?;
         let token = match mutation.token {
             Some(token) => {
+                // The CLI caches credentials in the home folder by role and session name, where a pod's would be empty: a
+                // name of its own keeps credentials of another time, or of a server that is gone, away.
+                variables.push(("AWS_ROLE_SESSION_NAME".to_owned(), pod.name.chars().take(64).collect()));
                 let request = TokenRequest {
                     namespace: namespace.to_owned(),
                     service_account: service_account.to_owned(),
