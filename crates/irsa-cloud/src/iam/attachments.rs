@@ -202,7 +202,7 @@ fn list<H: Holder>(
                 policy_name: Some(policy.name().to_owned()),
                 policy_arn: Some(policy.arn()),
             };
-            (folded(&policy.arn()), shown)
+            (policy.key(), shown)
         })
         .collect();
     attached.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -7,6 +7,7 @@ use irsa_policy::Arn;
 use irsa_store::model::{AccountId, ManagedPolicy, PolicyVersion, Tags, ids};
 use irsa_store::{Snapshot, Transaction};
 
+use super::entities::folded;
 use super::{IamError, documents, tags};
 use crate::authorize::{Authorized, Refusal};
 use crate::context::Context;
@@ -155,6 +156,14 @@ impl Managed<'_> {
         match self {
             Self::Aws(policy) => &policy.path,
             Self::Own(policy) => &policy.path,
+        }
+    }
+
+    /// What lists are ordered by: the account's own first, then AWS's, each by name.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Own(policy) => format!("1{}", folded(&policy.name)),
+            Self::Aws(policy) => format!("2{}", folded(&policy.name)),
         }
     }
 

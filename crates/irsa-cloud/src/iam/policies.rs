@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use irsa_store::model::{ManagedPolicy, PolicyVersion};
 use irsa_store::{Key, Transaction, transact};
 
-use super::entities::{folded, now, unique_id};
+use super::entities::{now, unique_id};
 use super::managed::{self, Managed, Usage};
 use super::paging::Paging;
 use super::permissions::{creating, on_policy, requires};
@@ -94,17 +94,12 @@ pub(super) fn list_policies(
     let scope = input.scope.as_deref().unwrap_or("All");
     let usage = managed::usage(snapshot, account);
 
-    // The account's own come first, then AWS's.
     let own = snapshot.policies(account, None).filter(|_| scope != "AWS").map(|stored| Managed::Own(stored));
-    let mut aws: Vec<_> = managed_policies::all().iter().filter(|_| scope != "Local").collect();
-    aws.sort_by_cached_key(|policy| folded(&policy.name));
-    let every = own.map(|policy| (format!("own/{}", folded(policy.name())), policy)).chain(
-        aws.into_iter().map(Managed::Aws).map(|policy| {
-            // `~` sorts behind `own`, so that one marker pages through both.
-            (format!("~aws/{}", folded(policy.name())), policy)
-        }),
-    );
+    let aws = managed_policies::all().iter().filter(|_| scope != "Local").map(Managed::Aws);
+    let mut every: Vec<_> = own.chain(aws).map(|policy| (policy.key(), policy)).collect();
+    every.sort_by(|(one, _), (other, _)| one.cmp(other));
     let wanted = every
+        .into_iter()
         .map(|(key, policy)| (key, (policy, policy.used(&usage))))
         .filter(|(_, (policy, _))| policy.path().starts_with(prefix))
         .filter(|(_, (_, used))| input.only_attached != Some(true) || used.attached > 0)

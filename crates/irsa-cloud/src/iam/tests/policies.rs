@@ -234,3 +234,24 @@ fn another_accounts_policy_does_not_exist() {
         assert_eq!(iam.refused_to(other, action, &params).0, "NoSuchEntity", "{action}");
     }
 }
+
+/// Whoever wins, a policy that is attached exists, and a policy that is gone is attached nowhere.
+#[test]
+fn attaching_and_deleting_at_once() {
+    let iam = Iam::new();
+    iam.role("app");
+    for round in 0..20 {
+        let arn = iam.policy(&format!("p{round}"));
+        let key = &iam.administrators[0].access_key_id;
+        let (attached, deleted) = std::thread::scope(|scope| {
+            let attach = scope
+                .spawn(|| iam.call(key, "AttachRolePolicy", &[("RoleName", "app"), ("PolicyArn", &arn)]));
+            let delete = scope.spawn(|| iam.call(key, "DeletePolicy", &[("PolicyArn", &arn)]));
+            (attach.join().unwrap().is_ok(), delete.join().unwrap().is_ok())
+        });
+        assert_ne!(attached, deleted, "round {round}");
+        if attached {
+            iam.ok("DetachRolePolicy", &[("RoleName", "app"), ("PolicyArn", &arn)]);
+        }
+    }
+}
