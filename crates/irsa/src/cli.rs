@@ -30,6 +30,8 @@ Exit codes: 0 ok, 1 the answer is no, 2 bad usage, 3 could not decide; `exec` an
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the whole chain at work: allow, deny, and why
+    Quickstart(Quickstart),
     /// Serve STS, IAM, EKS and S3, and the clusters that we host
     Up(Up),
     /// Print the exports that point AWS clients at a running server

@@ -39,9 +39,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The text of the first XML element of this name.
-    pub(crate) fn element(&self, name: &str) -> Option<&str> {
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
         let (_, rest) = self.body.split_once(&format!("<{name}>"))?;
-        rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
     }
 
     /// The body as JSON.
@@ -58,7 +59,10 @@ impl Answer {
 impl Client {
     /// A client of this server. Our own certificate authority is the only one that its TLS port is trusted by.
     pub(crate) fn new(server: ServerInfo, certificate_authority: Option<&str>) -> Result<Self, CliError> {
-        let mut builder = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().redirect(reqwest::redirect::Policy::none());
+        let mut builder = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
         if let Some(pem) = certificate_authority {
             let roots = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(unusable)?;
             builder = builder.tls_certs_only(roots);
@@ -109,7 +113,12 @@ impl Client {
     }
 
     /// A request of the operator, whom the data folder's token proves.
-    pub(crate) async fn operator(&self, folder: &DataFolder, method: Method, path: &str) -> Result<Answer, CliError> {
+    pub(crate) async fn operator(
+        &self,
+        folder: &DataFolder,
+        method: Method,
+        path: &str,
+    ) -> Result<Answer, CliError> {
         let token = folder.operator_token()?;
         let request = Request::builder()
             .method(method)
@@ -154,13 +163,17 @@ impl Client {
                 secret_access_key: signer.secret_access_key.expose(),
                 session_token: signer.session_token.as_deref(),
             };
-            sigv4::sign(&mut parts, &body, &credentials, &self.server.region, service, now()).map_err(unusable)?;
+            sigv4::sign(&mut parts, &body, &credentials, &self.server.region, service, now())
+                .map_err(unusable)?;
         }
         let request = Request::from_parts(parts, body);
         let request = reqwest::Request::try_from(request).map_err(unusable)?;
         let response = self.http.execute(request).await.map_err(|error| {
-            CliError::undecided("IRSA-X003", format!("the server at {} does not answer: {error}", self.server.endpoint))
-                .with_fix("is `irsa up` running? it writes where it listens into its data folder")
+            CliError::undecided(
+                "IRSA-X003",
+                format!("the server at {} does not answer: {error}", self.server.endpoint),
+            )
+            .with_fix("is `irsa up` running? it writes where it listens into its data folder")
         })?;
         let status = response.status().as_u16();
         let body = response.text().await.map_err(unusable)?;

@@ -5,6 +5,7 @@ mod completion;
 mod env;
 mod exec;
 mod explain;
+mod quickstart;
 mod run;
 mod up;
 mod why;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Completion(arguments) => completion::completion(&arguments),
         Command::Man(arguments) => completion::man(&arguments),
         Command::Env(arguments) => env::env(&arguments),
+        Command::Quickstart(arguments) => wait(quickstart::quickstart(arguments)),
         Command::Up(arguments) => wait(up::up(arguments)),
         Command::Account(arguments) => wait(account::account(arguments)),
         Command::Exec(arguments) => wait(exec::exec(arguments)),

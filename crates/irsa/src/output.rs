@@ -30,7 +30,11 @@ pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(An
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Writes a result: `table` for people, `value` for machines.
-pub(crate) fn result<T: Serialize>(format: Format, value: &T, table: impl FnOnce() -> String) -> Result<(), CliError> {
+pub(crate) fn result<T: Serialize>(
+    format: Format,
+    value: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), CliError> {
     let text = match format {
         Format::Table => table(),
         Format::Json => serde_json::to_string_pretty(value).map_err(unwritable)?,

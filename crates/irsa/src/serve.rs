@@ -30,10 +30,6 @@ use crate::error::CliError;
 pub(crate) struct Running {
     /// Where.
     pub(crate) info: ServerInfo,
-    /// The port of the AWS services.
-    pub(crate) address: SocketAddr,
-    /// The port of issuers and hosted clusters.
-    pub(crate) tls_address: SocketAddr,
     /// The keys of accounts that were made now.
     pub(crate) new_keys: Vec<AdministratorKey>,
     folder: DataFolder,
@@ -66,7 +62,10 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
 
     let store = open_store(settings, &folder)?;
     let new_keys = make_accounts(settings, &folder, store.as_ref())?;
-    let issuer_base = settings.issuer_url.as_ref().map_or_else(|| info.tls_endpoint.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+    let issuer_base = settings
+        .issuer_url
+        .as_ref()
+        .map_or_else(|| info.tls_endpoint.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
     let tls = tls::settings(&folder, &issuer_base)?;
     let ctx = Arc::new(Context {
         keys: key_ring(store.as_ref()),
@@ -93,9 +92,16 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
 
     let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
     connections.spawn(listener::serve_plain(plain, Arc::clone(&server), stop.clone(), connections.clone()));
-    connections.spawn(listener::serve_tls(over_tls, tls.config, server, hosted, stop.clone(), connections.clone()));
+    connections.spawn(listener::serve_tls(
+        over_tls,
+        tls.config,
+        server,
+        hosted,
+        stop.clone(),
+        connections.clone(),
+    ));
     folder.write_server(&info)?;
-    Ok(Running { info, address, tls_address, new_keys, folder, stop, connections })
+    Ok(Running { info, new_keys, folder, stop, connections })
 }
 
 /// The clock, in seconds since the epoch.
@@ -106,8 +112,9 @@ pub(crate) fn now() -> i64 {
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            CliError::undecided("IRSA-X001", format!("{address} is in use by another process"))
-                .with_fix(format!("stop it, or choose another with {flag} {}:0 (0 takes any free port)", address.ip()))
+            CliError::undecided("IRSA-X001", format!("{address} is in use by another process")).with_fix(
+                format!("stop it, or choose another with {flag} {}:0 (0 takes any free port)", address.ip()),
+            )
         }
         _ => CliError::undecided("IRSA-X001", format!("{address} cannot be listened on: {error}"))
             .with_fix(format!("choose another with {flag}")),
@@ -130,8 +137,11 @@ fn unopened(error: &OpenError, folder: &DataFolder) -> CliError {
     let path = folder.path().display();
     let failed = CliError::undecided("IRSA-X006", format!("the data in {path} cannot be opened: {error}"));
     match error {
-        OpenError::Locked { .. } => failed.with_fix("another `irsa up` uses this folder: stop it, or name another with --data DIR"),
-        OpenError::Corrupt { .. } => failed.with_fix("nothing was changed; restore the folder from a backup, or move it away to start anew"),
+        OpenError::Locked { .. } => {
+            failed.with_fix("another `irsa up` uses this folder: stop it, or name another with --data DIR")
+        }
+        OpenError::Corrupt { .. } => failed
+            .with_fix("nothing was changed; restore the folder from a backup, or move it away to start anew"),
         OpenError::NewerFormat { .. } => failed.with_fix("a newer irsa wrote it: use that version"),
         _ => failed.with_fix("check the folder's owner and the free space, or name another with --data DIR"),
     }
@@ -170,7 +180,10 @@ fn issuer_settings(settings: &Up) -> Result<IssuerSettings, CliError> {
             CliError::usage("IRSA-X007", format!("--issuer-ca {}: {error}", file.display()))
         })?;
         if !pem.contains("-----BEGIN CERTIFICATE-----") {
-            return Err(CliError::usage("IRSA-X007", format!("--issuer-ca {} holds no PEM certificate", file.display())));
+            return Err(CliError::usage(
+                "IRSA-X007",
+                format!("--issuer-ca {} holds no PEM certificate", file.display()),
+            ));
         }
         extra_roots.push(pem);
     }

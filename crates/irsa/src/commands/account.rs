@@ -17,15 +17,22 @@ use crate::serve::now;
 
 pub(crate) async fn account(arguments: Account) -> Result<ExitCode, CliError> {
     match arguments.command {
-        AccountCommand::Create { data, id, output } => create(&DataFolder::create(data.folder.as_deref())?, id, output).await,
+        AccountCommand::Create { data, id, output } => {
+            create(&DataFolder::create(data.folder.as_deref())?, id, output).await
+        }
         AccountCommand::List { data, output } => list(&DataFolder::at(data.folder.as_deref())?, output).await,
     }
 }
 
 async fn create(folder: &DataFolder, id: AccountId, output: Format) -> Result<ExitCode, CliError> {
-    let made = if folder.server().is_ok() { create_at_server(folder, id).await? } else { create_in_folder(folder, id)? };
+    let made = if folder.server().is_ok() {
+        create_at_server(folder, id).await?
+    } else {
+        create_in_folder(folder, id)?
+    };
     let Some(key) = made else {
-        return Err(CliError::no("IRSA-X011", format!("the account {id} exists already")).with_fix("`irsa account list` shows the accounts"));
+        return Err(CliError::no("IRSA-X011", format!("the account {id} exists already"))
+            .with_fix("`irsa account list` shows the accounts"));
     };
     folder.add_credentials(&key)?;
     let credentials = folder.path().join("credentials");
@@ -33,7 +40,9 @@ async fn create(folder: &DataFolder, id: AccountId, output: Format) -> Result<Ex
         "apiVersion": "irsa/v1", "kind": "Account", "id": id,
         "administratorAccessKeyId": key.access_key_id, "credentialsFile": credentials, "profile": id,
     });
-    result(output, &value, || format!("account {id} made; its administrator's key is in {}, profile {id}", credentials.display()))?;
+    result(output, &value, || {
+        format!("account {id} made; its administrator's key is in {}, profile {id}", credentials.display())
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,9 +52,11 @@ async fn create_at_server(folder: &DataFolder, id: AccountId) -> Result<Option<A
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     match (answer.status, text("accessKeyId"), text("secretAccessKey")) {
         (409, ..) => Ok(None),
-        (200, Some(access_key_id), Some(secret)) => {
-            Ok(Some(AdministratorKey { account: id, access_key_id, secret_access_key: SecretString::new(secret) }))
-        }
+        (200, Some(access_key_id), Some(secret)) => Ok(Some(AdministratorKey {
+            account: id,
+            access_key_id,
+            secret_access_key: SecretString::new(secret),
+        })),
         (status, ..) => Err(refused(status, &body)),
     }
 }
@@ -65,7 +76,12 @@ async fn list(folder: &DataFolder, output: Format) -> Result<ExitCode, CliError>
         answer.json().get("items").cloned().unwrap_or_default()
     } else {
         let snapshot = open(folder)?.snapshot();
-        Value::Array(snapshot.accounts().map(|account| json!({"id": account.id, "created": account.created.to_string()})).collect())
+        Value::Array(
+            snapshot
+                .accounts()
+                .map(|account| json!({"id": account.id, "created": account.created.to_string()}))
+                .collect(),
+        )
     };
     result(output, &json!({"apiVersion": "irsa/v1", "kind": "AccountList", "items": accounts}), || {
         let mut table = format!("{:<14}CREATED\n", "ACCOUNT");
@@ -80,8 +96,11 @@ async fn list(folder: &DataFolder, output: Format) -> Result<ExitCode, CliError>
 
 fn open(folder: &DataFolder) -> Result<Embedded, CliError> {
     Embedded::open(folder.path()).map_err(|error| {
-        CliError::undecided("IRSA-X006", format!("the data in {} cannot be opened: {error}", folder.path().display()))
-            .with_fix("is it the folder that `irsa up` uses? name another with --data DIR")
+        CliError::undecided(
+            "IRSA-X006",
+            format!("the data in {} cannot be opened: {error}", folder.path().display()),
+        )
+        .with_fix("is it the folder that `irsa up` uses? name another with --data DIR")
     })
 }
 

@@ -33,8 +33,13 @@ pub(crate) fn env(arguments: &Env) -> Result<ExitCode, CliError> {
         print("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN");
         return Ok(ExitCode::SUCCESS);
     }
-    let variables: serde_json::Map<_, _> = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    result(arguments.output, &json!({"apiVersion": "irsa/v1", "kind": "Environment", "variables": variables}), String::new)?;
+    let variables: serde_json::Map<_, _> =
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    result(
+        arguments.output,
+        &json!({"apiVersion": "irsa/v1", "kind": "Environment", "variables": variables}),
+        String::new,
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

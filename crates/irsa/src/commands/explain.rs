@@ -21,7 +21,8 @@ pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode, CliError> {
             print(page.trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        None => Err(CliError::no("IRSA-X013", format!("there is no code `{asked}`")).with_fix("`irsa explain` lists them")),
+        None => Err(CliError::no("IRSA-X013", format!("there is no code `{asked}`"))
+            .with_fix("`irsa explain` lists them")),
     }
 }
 
@@ -61,11 +62,15 @@ mod tests {
             let path = entry.path();
             if path.is_dir() {
                 collect_codes(&path, codes);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("pages.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("pages.rs")
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 codes.extend(text.split("\"IRSA-").skip(1).filter_map(|rest| {
                     let code = rest.split('"').next()?;
-                    let shaped = code.len() == 4 && code.as_bytes()[0].is_ascii_uppercase() && code[1..].parse::<u16>().is_ok();
+                    let shaped = code.len() == 4
+                        && code.as_bytes()[0].is_ascii_uppercase()
+                        && code[1..].parse::<u16>().is_ok();
                     shaped.then(|| format!("IRSA-{code}"))
                 }));
             }

@@ -16,18 +16,34 @@ pub(crate) async fn up(settings: Up) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     log_to_stderr();
     // Named before anything is made, so that a signal during the start is not lost.
-    let (mut terminate, mut interrupt) = (listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) =
+        (listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?);
     let (folder, _removed_at_the_end) = folder(&settings)?;
     let running = serve::start(&settings, folder.clone()).await?;
 
     print(&format!("{STRONG}STS, IAM, EKS and S3{STRONG:#}   {}", running.info.endpoint));
     print(&format!("{STRONG}issuers, clusters{STRONG:#}      {}", running.info.tls_endpoint));
-    print(&format!("{STRONG}data{STRONG:#}                   {}{}", folder.path().display(), if settings.ephemeral { "  (state in memory, forgotten at the end)" } else { "" }));
+    print(&format!(
+        "{STRONG}data{STRONG:#}                   {}{}",
+        folder.path().display(),
+        if settings.ephemeral { "  (state in memory, forgotten at the end)" } else { "" }
+    ));
     for key in &running.new_keys {
-        print(&format!("{STRONG}account{STRONG:#}                {}   administrator's key in {}", key.account, folder.path().join("credentials").display()));
+        print(&format!(
+            "{STRONG}account{STRONG:#}                {}   administrator's key in {}",
+            key.account,
+            folder.path().join("credentials").display()
+        ));
     }
-    let flag = if settings.ephemeral || settings.data.folder.is_some() { format!(" --data {}", folder.path().display()) } else { String::new() };
-    note(&format!("{FAINT}ready in {} ms; in another shell: eval \"$(irsa env{flag})\"{FAINT:#}", started.elapsed().as_millis()));
+    let flag = if settings.ephemeral || settings.data.folder.is_some() {
+        format!(" --data {}", folder.path().display())
+    } else {
+        String::new()
+    };
+    note(&format!(
+        "{FAINT}ready in {} ms; in another shell: eval \"$(irsa env{flag})\"{FAINT:#}",
+        started.elapsed().as_millis()
+    ));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -51,7 +67,8 @@ pub(crate) fn folder(settings: &Up) -> Result<(DataFolder, Option<tempfile::Temp
 }
 
 fn listen_for(kind: SignalKind) -> Result<tokio::signal::unix::Signal, CliError> {
-    signal(kind).map_err(|error| CliError::undecided("IRSA-X009", format!("signals cannot be handled: {error}")))
+    signal(kind)
+        .map_err(|error| CliError::undecided("IRSA-X009", format!("signals cannot be handled: {error}")))
 }
 
 /// Warnings and worse; more with `RUST_LOG`.

@@ -24,7 +24,8 @@ async fn find(client: &Client, folder: &DataFolder, arguments: &Why) -> Result<V
     if arguments.last {
         let answer = client.operator(folder, Method::GET, "decisions").await?.json();
         let newest = answer.get("items").and_then(|items| items.get(0)).cloned();
-        return newest.ok_or_else(|| CliError::no("IRSA-X012", "nothing was denied since the server started"));
+        return newest
+            .ok_or_else(|| CliError::no("IRSA-X012", "nothing was denied since the server started"));
     }
     by_message(client, folder, arguments.id.as_deref().unwrap_or_default()).await
 }
@@ -54,7 +55,8 @@ fn authorization_id(text: &str) -> Option<&str> {
 /// What people read: who, what, every layer, the statement and condition that decided, and the likely fix.
 pub(crate) fn report(decision: &Value) -> String {
     let text = |name: &str| decision.get(name).and_then(Value::as_str).unwrap_or_default();
-    let time = decision.get("time").and_then(Value::as_i64).and_then(|time| jiff::Timestamp::from_second(time).ok());
+    let time =
+        decision.get("time").and_then(Value::as_i64).and_then(|time| jiff::Timestamp::from_second(time).ok());
     let mut out = format!(
         "{BAD}DENY{BAD:#}   {STRONG}{}{STRONG:#} on {}   {FAINT}{}{FAINT:#}\n",
         text("action"),
@@ -95,7 +97,8 @@ fn statement_report(out: &mut String, statement: &Value) {
     let sid = statement.get("sid").and_then(Value::as_str).filter(|sid| !sid.is_empty());
     let index = statement.get("index").and_then(Value::as_u64).unwrap_or_default();
     let line = statement.get("line").and_then(Value::as_u64).unwrap_or_default();
-    let label = sid.map_or_else(|| format!("statement {index}"), |sid| format!("statement {index} \"{sid}\""));
+    let label =
+        sid.map_or_else(|| format!("statement {index}"), |sid| format!("statement {index} \"{sid}\""));
     let matched = statement.get("matched").and_then(Value::as_bool).unwrap_or_default();
     let applies = if matched { "applies" } else { "does not apply" };
     out.push_str(&format!("         {effect} {label} (line {line}) {applies}\n"));
@@ -103,7 +106,10 @@ fn statement_report(out: &mut String, statement: &Value) {
         if element.get("matched").and_then(Value::as_bool) == Some(false) {
             let name = element.get("element").and_then(Value::as_str).unwrap_or_default();
             let found = element.get("found").and_then(Value::as_str).unwrap_or_default();
-            out.push_str(&format!("           {BAD}×{BAD:#} {name} {} is not {found}\n", words(element.get("wanted"))));
+            out.push_str(&format!(
+                "           {BAD}×{BAD:#} {name} is {found}, not {}\n",
+                words(element.get("wanted")).replace(", ", " or ")
+            ));
         }
     }
     for condition in items(Some(statement), "conditions") {
@@ -116,7 +122,9 @@ fn condition_report(out: &mut String, condition: &Value) {
     let matched = condition.get("matched").and_then(Value::as_bool).unwrap_or_default();
     let mark = if matched { format!("{GOOD}√{GOOD:#}") } else { format!("{BAD}×{BAD:#}") };
     let wanted: Vec<String> = items(Some(condition), "wanted")
-        .filter_map(|wanted| wanted.get("resolved").or_else(|| wanted.get("value"))?.as_str().map(str::to_owned))
+        .filter_map(|wanted| {
+            wanted.get("resolved").or_else(|| wanted.get("value"))?.as_str().map(str::to_owned)
+        })
         .collect();
     let found = match condition.get("found") {
         Some(Value::Array(values)) => words(Some(&Value::Array(values.clone()))),

@@ -22,7 +22,9 @@ impl Reviewer {
 impl TokenReviewer for Reviewer {
     fn review(&self, cluster: &Cluster, token: &str) -> Result<UserInfo, ReviewError> {
         match bearer::review(&self.ctx, cluster, token) {
-            Ok(principal) => Ok(UserInfo { username: principal.arn, groups: vec!["system:authenticated".to_owned()] }),
+            Ok(principal) => {
+                Ok(UserInfo { username: principal.arn, groups: vec!["system:authenticated".to_owned()] })
+            }
             Err(bearer::BearerError::Refused(refusal)) => Err(ReviewError::Forbidden(refusal.message)),
             Err(other) => Err(ReviewError::Unauthenticated(other.to_string())),
         }

@@ -63,10 +63,13 @@ pub(super) async fn serve_tls(
 ) {
     let acceptor = TlsAcceptor::from(config);
     while let Some((stream, address)) = accept(&listener, &stop).await {
-        let (server, hosted, stop, acceptor) = (Arc::clone(&server), Arc::clone(&hosted), stop.clone(), acceptor.clone());
+        let (server, hosted, stop, acceptor) =
+            (Arc::clone(&server), Arc::clone(&hosted), stop.clone(), acceptor.clone());
         let peer = Peer { address: address.ip(), secure: true };
         connections.spawn(async move {
-            let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await else { return };
+            let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await else {
+                return;
+            };
             let service = service_fn(move |request: Request<Incoming>| {
                 let (server, hosted) = (Arc::clone(&server), Arc::clone(&hosted));
                 async move { Ok::<_, Infallible>(answer(peer, &server, &hosted, request).await) }
@@ -105,7 +108,10 @@ async fn answer(peer: Peer, server: &Server, hosted: &Hosted, request: Request<I
 
 /// The next connection; none once the server stops. An error of one connection (or a lack of file descriptors) must not end
 /// the listening.
-async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<(TcpStream, std::net::SocketAddr)> {
+async fn accept(
+    listener: &TcpListener,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, std::net::SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

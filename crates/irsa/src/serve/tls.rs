@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
@@ -30,7 +30,8 @@ pub(super) struct TlsSettings {
 pub(super) fn settings(folder: &DataFolder, issuer_base: &str) -> Result<TlsSettings, CliError> {
     let (authority_pem, authority) = authority(folder)?;
     let key = KeyPair::generate().map_err(unmade)?;
-    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "*.localhost".to_owned()]).map_err(unmade)?;
+    let mut params =
+        CertificateParams::new(vec!["localhost".to_owned(), "*.localhost".to_owned()]).map_err(unmade)?;
     for address in ["127.0.0.1", "::1"] {
         if let Ok(address) = address.parse::<IpAddr>() {
             params.subject_alt_names.push(rcgen::SanType::IpAddress(address));
