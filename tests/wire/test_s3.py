@@ -1,6 +1,7 @@
 """S3 through boto3 and the aws CLI."""
 
 import base64
+import concurrent.futures
 import datetime
 import hashlib
 import hmac
@@ -693,3 +694,76 @@ def test_objects_survive_a_kill(fresh_server, tmp_path):
     assert not stray.exists()
     blobs = [path for path in (tmp_path / "data" / "objects" / "blobs").rglob("*") if path.is_file()]
     assert len(blobs) == 2
+
+
+def test_a_bucket_goes_with_its_unfinished_uploads(s3, other):
+    make_bucket(s3, "handed-on")
+    upload = s3.create_multipart_upload(Bucket="handed-on", Key="k")["UploadId"]
+    s3.upload_part(Bucket="handed-on", Key="k", UploadId=upload, PartNumber=1, Body=b"secret")
+    s3.delete_bucket(Bucket="handed-on")
+    make_bucket(other, "handed-on")
+    assert "Uploads" not in other.list_multipart_uploads(Bucket="handed-on")
+    assert refused(other.list_parts, Bucket="handed-on", Key="k", UploadId=upload)[0] == "NoSuchUpload"
+    status = refused(s3.head_bucket, Bucket="handed-on")[2]["ResponseMetadata"]
+    assert (status["HTTPStatusCode"], status["HTTPHeaders"]["x-amz-bucket-region"]) == (403, REGION)
+    other.delete_bucket(Bucket="handed-on")
+
+
+def test_nobody_is_told_of_nothing(server, bucket):
+    for method, path in [
+        ("GET", "/"), ("PUT", "/anonymous-bucket"), ("GET", f"/{bucket}"), ("HEAD", f"/{bucket}"), ("DELETE", f"/{bucket}"),
+        ("GET", f"/{bucket}?policy"), ("PUT", f"/{bucket}/k"), ("POST", f"/{bucket}/k?uploads"), ("GET", f"/{bucket}?lifecycle"),
+        ("PUT", f"/{bucket}?lifecycle"), ("GET", f"/{bucket}?inventory&id=1"), ("GET", f"/{bucket}?versions"),
+    ]:
+        status, _, body = http(method, server.endpoint + path, b"<x/>" if method in ("PUT", "POST") else None)
+        assert status in (403, 400), (method, path, body)
+        assert method == "HEAD" or b"AccessDenied" in body or b"MalformedXML" in body, (method, path, body)
+
+
+def test_what_a_request_body_may_not_do(server, s3, bucket):
+    url = f"{server.endpoint}/{bucket}"
+    form = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nbody\r\n--x--\r\n'
+    assert http("POST", url, form, {"Content-Type": "multipart/form-data; boundary=x"})[0] == 501
+    assert refused(s3.head_object, Bucket=bucket, Key="k")[1] == 404
+    huge = b"<Delete>" + b" " * 5_000_000 + b"</Delete>"
+    headers = signed_request(server, "POST", f"/{bucket}?delete", huge, {"X-Amz-Content-SHA256": hashlib.sha256(huge).hexdigest()})
+    assert http("POST", url + "?delete", huge, headers)[0] == 400
+    deep = b"<Delete>" + b"<Object>" * 100_000
+    headers = signed_request(server, "POST", f"/{bucket}?delete", deep, {"X-Amz-Content-SHA256": hashlib.sha256(deep).hexdigest()})
+    status, _, body = http("POST", url + "?delete", deep, headers)
+    assert (status, b"MalformedXML" in body) == (400, True)
+
+
+def test_concurrent_writers_leave_one_whole_object(server, s3, bucket):
+    bodies = [bytes([n]) * (20_000 if n % 2 else 1_000) for n in range(16)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda body: s3.put_object(Bucket=bucket, Key="race", Body=body), bodies))
+        winners = pool.map(lambda body: attempt(s3.put_object, Bucket=bucket, Key="once", Body=body, IfNoneMatch="*"), bodies)
+        assert sum(winners) == 1
+        reads = pool.map(lambda _: s3.get_object(Bucket=bucket, Key="race")["Body"].read(), range(64))
+        writes = [pool.submit(s3.put_object, Bucket=bucket, Key="race", Body=body) for body in bodies]
+        assert all(body in bodies for body in reads)
+        [write.result() for write in writes]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "race"}, {"Key": "once"}]})
+
+
+def attempt(call, **arguments):
+    try:
+        call(**arguments)
+        return True
+    except ClientError:
+        return False
+
+
+def test_multipart_checksums_by_the_transfer_manager(s3, bucket, tmp_path):
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(17_000_000))
+    for algorithm, kind in (("CRC32", "COMPOSITE"), ("SHA256", "COMPOSITE")):
+        s3.upload_file(str(large), bucket, "managed", ExtraArgs={"ChecksumAlgorithm": algorithm})
+        head = s3.head_object(Bucket=bucket, Key="managed", ChecksumMode="ENABLED")
+        assert head["ChecksumType"] in (kind, "FULL_OBJECT") and f"Checksum{algorithm}" in head
+        s3.download_file(bucket, "managed", str(tmp_path / "back"))
+        assert (tmp_path / "back").read_bytes() == large.read_bytes()
+        attributes = s3.get_object_attributes(Bucket=bucket, Key="managed", ObjectAttributes=["ObjectParts", "Checksum"])
+        assert attributes["ObjectParts"]["TotalPartsCount"] == 3
+    s3.delete_object(Bucket=bucket, Key="managed")

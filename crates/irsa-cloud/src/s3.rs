@@ -89,12 +89,13 @@ impl Front {
         let method = parts.method.clone();
         let path = parts.uri.path().to_owned();
         let (operation, outcome) = match admit(ctx, parts, body, presented, &facts) {
-            Err(failure) => ("unknown", Err(Refused::from(failure))),
+            Err(failure) => (admission::UNKNOWN, Err(Refused::from(failure))),
             Ok((exchange, request)) => {
                 let response = self.codec.call(request).await;
                 // What is wrong with the body goes before what an operation made of its end.
-                let refused =
-                    exchange.verdict.failure().map(Refused::from).or_else(|| exchange.take_refusal());
+                let refused = exchange.verdict.failure().map(Refused::from);
+                let refused = refused.or_else(|| exchange.take_refusal());
+                let refused = refused.or_else(|| corrected(&exchange, &response));
                 let outcome = match refused {
                     Some(refused) => Err(refused),
                     None => response.map_err(|_unsendable| error::internal().into()),
@@ -118,6 +119,20 @@ impl Front {
         };
         finish(&mut response, &method, &facts);
         (operation, response)
+    }
+}
+
+/// The codec's own answers that are not AWS's: to a body of XML that is too large, and to anonymous callers of what has no
+/// row in the table, who are denied it as everything else.
+fn corrected(exchange: &Exchange, response: &Result<s3s::HttpResponse, s3s::HttpError>) -> Option<Refused> {
+    let Ok(response) = response else { return None };
+    match response.status() {
+        StatusCode::NOT_IMPLEMENTED if exchange.signed.is_none() => Some(error::access_denied().into()),
+        // No operation was reached, and a body that broke off has a verdict.
+        StatusCode::INTERNAL_SERVER_ERROR if exchange.operation() == admission::UNKNOWN => {
+            Some(error::too_large().into())
+        }
+        _ => None,
     }
 }
 

@@ -18,6 +18,9 @@ use crate::authorize::{Authorized, Call, Check, Facts, RefusalStyle, Requires, a
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// The operation of a request that reached none.
+pub(super) const UNKNOWN: &str = "unknown";
+
 /// One request on its way through the codec: what it needs there, and what comes back beside the answer.
 pub(super) struct Exchange {
     pub(super) ctx: Arc<Context>,
@@ -75,7 +78,7 @@ impl Exchange {
 
     /// The operation that the codec found.
     pub(super) fn operation(&self) -> &'static str {
-        self.operation.get().copied().unwrap_or("unknown")
+        self.operation.get().copied().unwrap_or(UNKNOWN)
     }
 
     /// What to answer in place of the codec's answer.
@@ -156,27 +159,55 @@ pub(super) fn admit<I: Input>(
             return Err(error::no_such_bucket(name).into());
         }
     }
-    if let Some(bucket) = bucket.as_ref().filter(|_| !I::MAKES_BUCKET) {
-        if exchange.signed.is_none() {
-            call.account = bucket.account;
-        }
-        check_region::<I>(exchange, &call, bucket)?;
-        check_owner(&headers, bucket)?;
+    let existing = bucket.clone().filter(|_| !I::MAKES_BUCKET);
+    if let Some(bucket) = existing.as_ref().filter(|_| exchange.signed.is_none()) {
+        call.account = bucket.account;
     }
-    if input.key().is_some_and(|key| key.contains('\0')) {
-        return Err(error::invalid_uri().into());
+    let asked = Asked { input, bucket, tags: BTreeMap::new(), exchange: Arc::clone(exchange) };
+    let permit = ask(storage, call, asked, existing.as_deref().map(|bucket| &**bucket), &headers);
+    permit.map_err(|failure| match existing {
+        Some(bucket) => Refused::in_region(failure, &bucket.region),
+        None => failure.into(),
+    })
+}
+
+fn ask<I: Input>(
+    storage: &Storage,
+    call: Call,
+    mut asked: Asked<I>,
+    existing: Option<&Bucket>,
+    headers: &HeaderMap,
+) -> Result<Permit<I>, Failure> {
+    if let Some(bucket) = existing {
+        check_region::<I>(&asked.exchange, &call, bucket)?;
+        check_owner(headers, bucket)?;
     }
-    let mut tags = BTreeMap::new();
-    if let Some((bucket, key)) = input.existing() {
+    if asked.input.key().is_some_and(|key| key.contains('\0')) {
+        return Err(error::invalid_uri());
+    }
+    if let Some((bucket, key)) = asked.input.existing() {
         let object = storage.head(bucket, key)?;
-        tags = object.map(|object| object.about.tags).unwrap_or_default();
+        asked.tags = object.map(|object| object.about.tags).unwrap_or_default();
     }
-    let asked = Asked { input, bucket, tags, exchange: Arc::clone(exchange) };
+    let exchange = Arc::clone(&asked.exchange);
     Ok(authorize(&exchange.ctx, call, asked)?)
 }
 
+impl Refused {
+    /// AWS tells whoever asks for a bucket its region, whatever else it refuses (S3 API reference, `HeadBucket`).
+    fn in_region(failure: Failure, region: &str) -> Self {
+        let region = HeaderValue::from_str(region).ok();
+        let headers = region.map(|region| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-bucket-region", region);
+            Box::new(headers)
+        });
+        Self { failure, headers }
+    }
+}
+
 /// A signature for another region than the bucket's is refused with the bucket's, which SDKs then sign for.
-fn check_region<I: Input>(exchange: &Exchange, call: &Call, bucket: &Bucket) -> Result<(), Refused> {
+fn check_region<I: Input>(exchange: &Exchange, call: &Call, bucket: &Bucket) -> Result<(), Failure> {
     let Some(signed) = exchange.signed.as_ref().filter(|_| !I::ANY_REGION) else { return Ok(()) };
     if call.facts.region == bucket.region {
         return Ok(());
@@ -186,12 +217,7 @@ fn check_region<I: Input>(exchange: &Exchange, call: &Call, bucket: &Bucket) -> 
         got: call.facts.region.clone(),
         is_query: signed.is_query,
     };
-    let mut headers = HeaderMap::new();
-    if let Ok(region) = HeaderValue::from_str(&bucket.region) {
-        headers.insert("x-amz-bucket-region", region);
-    }
-    let failure = error.body(Protocol::RestXml).into();
-    Err(Refused { failure, headers: Some(Box::new(headers)) })
+    Err(error.body(Protocol::RestXml).into())
 }
 
 /// `x-amz-expected-bucket-owner` (S3 user guide, "Verifying bucket ownership with bucket owner condition").

@@ -1,5 +1,7 @@
 //! Buckets: made, listed, found, removed.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use irsa_store::model::{AccountId, Bucket as Entity};
 use irsa_store::{Change, Key, Store, Transaction, transact};
@@ -10,13 +12,16 @@ use s3s::dto::*;
 use super::admission::Permit;
 use super::error;
 use super::object::timestamp;
-use super::storage::{Segment, Storage};
+use super::storage::{Segment, Storage, Tables};
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// The region whose buckets have no location constraint.
 const FIRST_REGION: &str = "us-east-1";
 /// AWS's quota of general purpose buckets of an account.
 const MOST_BUCKETS: usize = 10_000;
+/// How often a bucket is emptied of uploads that are begun while it is removed.
+const ATTEMPTS: usize = 5;
 
 pub(super) async fn list_buckets(
     _storage: &Storage,
@@ -101,7 +106,7 @@ pub(super) async fn create_bucket(
         tags: Default::default(),
     };
     let location = location_of(&bucket);
-    let ctx = std::sync::Arc::clone(&permit.input().exchange.ctx);
+    let ctx = Arc::clone(&permit.input().exchange.ctx);
     blocking(move || make(ctx.store.as_ref(), &bucket)).await?;
     Ok(CreateBucketOutput { location: Some(location) })
 }
@@ -195,41 +200,64 @@ pub(super) async fn get_bucket_location(
     Ok(GetBucketLocationOutput { location_constraint })
 }
 
-/// The index's writer removes the bucket, so that no object comes into it meanwhile.
+/// The index's writer removes the bucket, so that nothing comes into it meanwhile, and only when nothing is left of it:
+/// who makes a bucket of that name later must not find another's uploads, whenever the process may have died.
 pub(super) async fn delete_bucket(
     storage: &Storage,
     permit: Permit<DeleteBucketInput>,
 ) -> Result<DeleteBucketOutput, Failure> {
-    let ctx = std::sync::Arc::clone(&permit.input().exchange.ctx);
+    let ctx = Arc::clone(&permit.input().exchange.ctx);
     let name = permit.input().bucket()?.name.clone();
-    let segments: Vec<Segment> = storage
-        .index
-        .write(move |tables| {
-            if tables.has_objects(&name)? {
-                return Err(ErrorBody::new(
-                    "BucketNotEmpty",
-                    StatusCode::CONFLICT,
-                    "The bucket you tried to delete is not empty",
-                )
-                .with_detail("BucketName", name.as_str())
-                .into());
-            }
-            transact(ctx.store.as_ref(), |snapshot| {
-                if snapshot.bucket(&name).is_none() {
-                    return Err(error::no_such_bucket(&name));
-                }
-                let changes = vec![Change::Delete(Key::Bucket(name.clone()))];
-                Ok((Transaction { changes, ..Transaction::default() }, ()))
-            })?;
-            let mut segments = Vec::new();
-            for (key, id) in tables.uploads(&name)? {
-                segments.extend(tables.remove_upload(&name, &key, &id)?);
-            }
-            Ok::<_, Failure>(segments)
-        })
-        .await?;
-    storage.blobs.discard(segments);
-    Ok(DeleteBucketOutput {})
+    for _ in 0..ATTEMPTS {
+        let (ctx, name) = (Arc::clone(&ctx), name.clone());
+        let left: Vec<Segment> =
+            match storage.index.write(move |tables| empty_or_remove(tables, &ctx, &name)).await? {
+                Emptied::Removed => return Ok(DeleteBucketOutput {}),
+                Emptied::Uploads(segments) => segments,
+            };
+        storage.blobs.discard(left);
+    }
+    Err(Failure::new(
+        "OperationAborted",
+        StatusCode::CONFLICT,
+        "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+    ))
+}
+
+/// What a step of a bucket's removal did.
+enum Emptied {
+    /// The bucket is gone.
+    Removed,
+    /// Its unfinished uploads are, which had these segments.
+    Uploads(Vec<Segment>),
+}
+
+fn empty_or_remove(tables: &mut Tables<'_>, ctx: &Context, name: &str) -> Result<Emptied, Failure> {
+    if tables.has_objects(name)? {
+        return Err(ErrorBody::new(
+            "BucketNotEmpty",
+            StatusCode::CONFLICT,
+            "The bucket you tried to delete is not empty",
+        )
+        .with_detail("BucketName", name)
+        .into());
+    }
+    let uploads = tables.uploads(name)?;
+    if !uploads.is_empty() {
+        let mut segments = Vec::new();
+        for (key, id) in uploads {
+            segments.extend(tables.remove_upload(name, &key, &id)?);
+        }
+        return Ok(Emptied::Uploads(segments));
+    }
+    transact(ctx.store.as_ref(), |snapshot| {
+        if snapshot.bucket(name).is_none() {
+            return Err(error::no_such_bucket(name));
+        }
+        let changes = vec![Change::Delete(Key::Bucket(name.to_owned()))];
+        Ok((Transaction { changes, ..Transaction::default() }, ()))
+    })?;
+    Ok(Emptied::Removed)
 }
 
 /// Commits to the store wait for the disk: not on an async thread.

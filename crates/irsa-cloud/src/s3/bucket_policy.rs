@@ -100,13 +100,14 @@ pub(super) async fn edit<I: Input>(
     change: impl Fn(&mut Bucket) -> Result<(), Failure> + Send + 'static,
 ) -> Result<(), Failure> {
     let ctx = Arc::clone(&permit.input().exchange.ctx);
-    let (name, created) = {
+    let (name, owner, created) = {
         let bucket = permit.input().bucket()?;
-        (bucket.name.clone(), bucket.created)
+        (bucket.name.clone(), bucket.account, bucket.created)
     };
     blocking(move || {
         transact(ctx.store.as_ref(), |snapshot| {
-            let bucket = snapshot.bucket(&name).filter(|bucket| bucket.created == created);
+            let bucket =
+                snapshot.bucket(&name).filter(|bucket| bucket.account == owner && bucket.created == created);
             let bucket = bucket.ok_or_else(|| error::no_such_bucket(&name))?;
             let mut changed: Bucket = (***bucket).clone();
             change(&mut changed)?;

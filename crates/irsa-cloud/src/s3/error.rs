@@ -66,6 +66,10 @@ pub(super) fn not_implemented() -> Failure {
     )
 }
 
+pub(super) fn too_large() -> Failure {
+    Failure::new("MaxMessageLengthExceeded", StatusCode::BAD_REQUEST, "Your request was too large.")
+}
+
 pub(super) fn internal() -> Failure {
     Failure::new(
         "InternalError",

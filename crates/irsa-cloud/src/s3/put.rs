@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use irsa_store::model::Bucket;
+use irsa_store::model::{AccountId, Bucket};
 use s3s::dto::*;
 
 use super::admission::{Exchange, Permit};
@@ -99,18 +99,24 @@ pub(super) async fn commit(
 pub(super) struct Place {
     ctx: Arc<crate::context::Context>,
     pub(super) name: String,
+    owner: AccountId,
     created: jiff::Timestamp,
 }
 
 impl Place {
     pub(super) fn new(exchange: &Exchange, bucket: &Bucket) -> Self {
-        Self { ctx: Arc::clone(&exchange.ctx), name: bucket.name.clone(), created: bucket.created }
+        Self {
+            ctx: Arc::clone(&exchange.ctx),
+            name: bucket.name.clone(),
+            owner: bucket.account,
+            created: bucket.created,
+        }
     }
 
     /// To be asked in an edit, beside which no bucket is removed.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match self.ctx.store.snapshot().bucket(&self.name) {
-            Some(bucket) if bucket.created == self.created => Ok(()),
+            Some(bucket) if bucket.account == self.owner && bucket.created == self.created => Ok(()),
             _ => Err(error::no_such_bucket(&self.name)),
         }
     }

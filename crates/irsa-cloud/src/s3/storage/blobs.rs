@@ -201,8 +201,10 @@ impl Blobs {
         let store = Arc::clone(&self.store);
         let remove = async move {
             for name in names {
-                if let Err(error) = store.delete(&path(&name)).await {
-                    tracing::warn!(%error, "a blob was not removed; the next start sweeps it");
+                match store.delete(&path(&name)).await {
+                    // Of an upload that was cut off there may be nothing.
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => tracing::warn!(%error, "a blob was not removed; the next start sweeps it"),
                 }
             }
         };
