@@ -75,6 +75,9 @@ pub enum BodyError {
     Broken(BoxError),
 }
 
+/// How much of a body that is too large is read and thrown away, so that its sender gets to read the answer.
+const MOST_DRAINED: usize = 16 * 1024 * 1024;
+
 /// Reads a whole body of at most `most` bytes within `time`.
 ///
 /// # Errors
@@ -84,10 +87,6 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let announced = body.size_hint().lower();
-    if announced > most as u64 {
-        return Err(BodyError::TooLarge);
-    }
     tokio::time::timeout(time, collect_within(body, most)).await.map_err(|_elapsed| BodyError::TimedOut)?
 }
 
@@ -98,16 +97,21 @@ where
 {
     let mut body = std::pin::pin!(body);
     let mut whole = BytesMut::new();
+    let mut read = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > most {
-            return Err(BodyError::TooLarge);
+        read += data.len();
+        if read > MOST_DRAINED {
+            break;
         }
-        if whole.is_empty() && body.is_end_stream() {
+        if read > most {
+            whole.clear();
+        } else if whole.is_empty() && body.is_end_stream() {
             return Ok(data);
+        } else {
+            whole.extend_from_slice(&data);
         }
-        whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    if read > most { Err(BodyError::TooLarge) } else { Ok(whole.freeze()) }
 }

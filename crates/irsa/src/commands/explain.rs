@@ -70,7 +70,7 @@ mod tests {
                     let code = rest.split('"').next()?;
                     let shaped = code.len() == 4
                         && code.as_bytes()[0].is_ascii_uppercase()
-                        && code[1..].parse::<u16>().is_ok();
+                        && code.chars().skip(1).all(|digit| digit.is_ascii_digit());
                     shaped.then(|| format!("IRSA-{code}"))
                 }));
             }
