@@ -7,7 +7,9 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use tokio::sync::{mpsc, oneshot};
@@ -27,11 +29,19 @@ const QUEUE: usize = 1_024;
 const CACHE: usize = 64 * 1024 * 1024;
 
 /// The index, open.
-#[derive(Debug)]
 pub(in crate::s3) struct Index {
-    database: Arc<Database>,
+    file: Arc<IndexFile>,
     queue: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
+}
+
+/// Opens the database, again after a failure: redb refuses to go on with a database that failed.
+type Opener = Box<dyn Fn() -> Result<Database, StorageError> + Send + Sync>;
+
+struct IndexFile {
+    opener: Opener,
+    /// None from a failure until it is opened again.
+    database: ArcSwapOption<Database>,
 }
 
 /// An edit; it returns what tells its caller of the batch's end.
@@ -57,25 +67,28 @@ pub(in crate::s3) struct View {
 
 impl Index {
     pub(super) fn open(file: Option<&Path>) -> Result<Self, StorageError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE);
-        let database = match file {
-            Some(file) => builder.create(file)?,
-            None => builder.create_with_backend(InMemoryBackend::new())?,
-        };
-        let transaction = database.begin_write()?;
-        for table in [OBJECTS, UPLOADS, PARTS] {
-            transaction.open_table(table)?;
-        }
-        transaction.commit()?;
-        let database = Arc::new(database);
+        let file = file.map(Path::to_owned);
+        Self::with_opener(Box::new(move || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(CACHE);
+            match &file {
+                Some(file) => Ok(builder.create(file)?),
+                // Memory does not fail, and would come back empty.
+                None => Ok(builder.create_with_backend(InMemoryBackend::new())?),
+            }
+        }))
+    }
+
+    fn with_opener(opener: Opener) -> Result<Self, StorageError> {
+        let file = Arc::new(IndexFile { opener, database: ArcSwapOption::empty() });
+        file.reopen()?;
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let writing = Arc::clone(&database);
+        let writing = Arc::clone(&file);
         let writer = std::thread::Builder::new()
             .name("irsa-objects".to_owned())
             .spawn(move || run(&writing, jobs))
             .map_err(StorageError::setup)?;
-        Ok(Self { database, queue: Some(queue), writer: Some(writer) })
+        Ok(Self { file, queue: Some(queue), writer: Some(writer) })
     }
 
     /// Runs an edit and waits until it is durable. An edit whose caller went away is made all the same.
@@ -101,7 +114,7 @@ impl Index {
 
     /// The state as it is.
     pub(in crate::s3) fn view(&self) -> Result<View, StorageError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.file.database()?.begin_read()?;
         Ok(View {
             objects: transaction.open_table(OBJECTS)?,
             uploads: transaction.open_table(UPLOADS)?,
@@ -116,8 +129,41 @@ impl Index {
         key: &str,
         read: impl FnOnce(&[u8]) -> Result<T, StorageError>,
     ) -> Result<Option<T>, StorageError> {
-        let table = self.database.begin_read()?.open_table(OBJECTS)?;
+        let table = self.file.database()?.begin_read()?.open_table(OBJECTS)?;
         table.get(object_key(bucket, key).as_slice())?.map(|record| read(record.value())).transpose()
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").finish_non_exhaustive()
+    }
+}
+
+impl IndexFile {
+    fn database(&self) -> Result<Arc<Database>, StorageError> {
+        self.database.load_full().ok_or(StorageError::Closed)
+    }
+
+    /// Closes the database, if it is open, and opens it.
+    fn reopen(&self) -> Result<(), StorageError> {
+        let mut old = self.database.swap(None);
+        // A file is opened by one at a time. Whoever holds the old one is about to begin a read, no more.
+        while let Some(held) = old.take() {
+            old = Arc::try_unwrap(held).err();
+            if old.is_some() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let database = (self.opener)()?;
+        let mut transaction = database.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        for table in [OBJECTS, UPLOADS, PARTS] {
+            transaction.open_table(table)?;
+        }
+        transaction.commit()?;
+        self.database.store(Some(Arc::new(database)));
+        Ok(())
     }
 }
 
@@ -131,7 +177,7 @@ impl Drop for Index {
     }
 }
 
-fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
+fn run(file: &IndexFile, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -140,9 +186,15 @@ fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
             batch.push(next);
         }
         let mut done = Vec::with_capacity(batch.len());
-        let durable = commit(database, batch, &mut done);
+        let durable = commit(file, batch, &mut done);
         if let Err(error) = &durable {
             tracing::error!(%error, "the objects' index was not written");
+            // What of the batch is in the file nevertheless is whole; its callers were told that they do not know.
+            if matches!(error, StorageError::Index(_))
+                && let Err(error) = file.reopen()
+            {
+                tracing::error!(%error, "the objects' index cannot be opened; the next write tries again");
+            }
         }
         for done in done {
             done(durable.clone());
@@ -150,8 +202,17 @@ fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-fn commit(database: &Database, batch: Vec<Job>, done: &mut Vec<Done>) -> Result<(), StorageError> {
-    let transaction = database.begin_write()?;
+fn commit(file: &IndexFile, batch: Vec<Job>, done: &mut Vec<Done>) -> Result<(), StorageError> {
+    let database = match file.database() {
+        Ok(database) => database,
+        Err(_closed) => {
+            file.reopen()?;
+            file.database()?
+        }
+    };
+    let mut transaction = database.begin_write()?;
+    // So that a torn write cannot pass for a commit, whatever bytes clients had stored.
+    transaction.set_two_phase_commit(true);
     let (broken, written) = {
         let mut tables = Tables {
             objects: transaction.open_table(OBJECTS)?,
@@ -411,3 +472,6 @@ fn uploads_of(
     }
     Ok(uploads)
 }
+
+#[cfg(test)]
+mod tests;
