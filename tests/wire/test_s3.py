@@ -17,12 +17,13 @@ import urllib.request
 import zlib
 
 import pytest
+from botocore import xform_name
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from conftest import FIRST, REGION, SECOND
+from conftest import FIRST, REGION, ROOT, SECOND
 
 
 def make_bucket(client, name, region=REGION):
@@ -767,3 +768,50 @@ def test_multipart_checksums_by_the_transfer_manager(s3, bucket, tmp_path):
         attributes = s3.get_object_attributes(Bucket=bucket, Key="managed", ObjectAttributes=["ObjectParts", "Checksum"])
         assert attributes["ObjectParts"]["TotalPartsCount"] == 3
     s3.delete_object(Bucket=bucket, Key="managed")
+
+
+# Every operation that is served, with the least that it can be called with. A row is missing here when one was added there.
+SWEEP = {
+    "AbortMultipartUpload": {"Key": "k", "UploadId": "u"},
+    "CompleteMultipartUpload": {"Key": "k", "UploadId": "u", "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "x"}]}},
+    "CopyObject": {"Key": "k", "CopySource": "wire-bucket/k"},
+    "CreateBucket": {"Bucket": "swept", "CreateBucketConfiguration": {"LocationConstraint": REGION}},
+    "CreateMultipartUpload": {"Key": "k"},
+    "DeleteBucket": {}, "DeleteBucketPolicy": {}, "DeleteBucketTagging": {},
+    "DeleteObject": {"Key": "k"}, "DeleteObjectTagging": {"Key": "k"},
+    "DeleteObjects": {"Delete": {"Objects": [{"Key": "k"}]}},
+    "GetBucketAccelerateConfiguration": {}, "GetBucketAcl": {}, "GetBucketCors": {}, "GetBucketEncryption": {},
+    "GetBucketLifecycleConfiguration": {}, "GetBucketLocation": {}, "GetBucketLogging": {},
+    "GetBucketNotificationConfiguration": {}, "GetBucketOwnershipControls": {}, "GetBucketPolicy": {},
+    "GetBucketPolicyStatus": {}, "GetBucketReplication": {}, "GetBucketRequestPayment": {}, "GetBucketTagging": {},
+    "GetBucketVersioning": {}, "GetBucketWebsite": {},
+    "GetObject": {"Key": "k"}, "GetObjectAcl": {"Key": "k"},
+    "GetObjectAttributes": {"Key": "k", "ObjectAttributes": ["ETag"]},
+    "GetObjectLockConfiguration": {}, "GetObjectTagging": {"Key": "k"}, "GetPublicAccessBlock": {},
+    "HeadBucket": {}, "HeadObject": {"Key": "k"},
+    "ListBuckets": {"Bucket": None}, "ListMultipartUploads": {}, "ListObjectVersions": {}, "ListObjects": {},
+    "ListObjectsV2": {}, "ListParts": {"Key": "k", "UploadId": "u"},
+    "PutBucketPolicy": {"Policy": "{}"}, "PutBucketTagging": {"Tagging": {"TagSet": []}},
+    "PutObject": {"Key": "k", "Body": b"x"}, "PutObjectTagging": {"Key": "k", "Tagging": {"TagSet": []}},
+    "UploadPart": {"Key": "k", "UploadId": "u", "PartNumber": 1, "Body": b"x"},
+    "UploadPartCopy": {"Key": "k", "UploadId": "u", "PartNumber": 1, "CopySource": "wire-bucket/k"},
+}
+
+
+def test_every_operation_is_denied_to_who_has_no_right(server, s3, bucket):
+    table = (ROOT / "crates" / "irsa-cloud" / "src" / "s3" / "protocol.rs").read_text()
+    served = re.findall(r'^    \w+:\s+"(\w+)",', table, re.MULTILINE)
+    assert sorted(served) == sorted(SWEEP)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"k")
+    powerless = make_user(server, "powerless", [{"Effect": "Allow", "Action": "iam:GetUser", "Resource": "*"}])
+    for operation, given in SWEEP.items():
+        arguments = {"Bucket": bucket, **given}
+        arguments = {name: value for name, value in arguments.items() if value is not None}
+        call = getattr(powerless, xform_name(operation))
+        if operation == "DeleteObjects":
+            assert [error["Code"] for error in call(**arguments)["Errors"]] == ["AccessDenied"]
+            continue
+        code, status, _ = refused(call, **arguments)
+        assert (code, status) in {("AccessDenied", 403), ("403", 403)}, operation
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"k"
+    s3.delete_object(Bucket=bucket, Key="k")
