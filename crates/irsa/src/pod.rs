@@ -192,6 +192,8 @@ fn surroundings(access: &Access, folder: &std::path::Path) -> Result<Vec<(String
     let empty = empty.display().to_string();
     let mut variables = vec![
         ("AWS_ENDPOINT_URL".to_owned(), access.endpoint().to_owned()),
+        // The Go SDK exchanges the token before it reads AWS_ENDPOINT_URL, and knows only this one by then.
+        ("AWS_ENDPOINT_URL_STS".to_owned(), access.endpoint().to_owned()),
         // Some SDKs prefer the profile of the home folder to the token; a pod has none.
         ("AWS_SHARED_CREDENTIALS_FILE".to_owned(), empty.clone()),
     ];
