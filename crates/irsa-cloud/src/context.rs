@@ -43,6 +43,20 @@ pub struct Hosting {
     pub certificate_authority: String,
 }
 
+impl Hosting {
+    /// The issuer of a new cluster of this id.
+    #[must_use]
+    pub fn issuer(&self, id: &str) -> String {
+        format!("{}/id/{id}", self.issuer_base)
+    }
+
+    /// Where the cluster of this id is reached.
+    #[must_use]
+    pub fn endpoint(&self, id: &str) -> String {
+        format!("{}/k8/{id}", self.endpoint_base)
+    }
+}
+
 impl Context {
     /// The time, in seconds since the epoch.
     #[must_use]

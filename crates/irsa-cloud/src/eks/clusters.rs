@@ -21,13 +21,13 @@ impl Requires for DescribeClusterInput {
 }
 
 pub(super) fn describe_cluster(
-    _ctx: &Context,
+    ctx: &Context,
     permit: Authorized<DescribeClusterInput>,
 ) -> Result<DescribeClusterOutput, EksError> {
     let name = &permit.input().name;
     let cluster = permit.call().snapshot.cluster(permit.account(), permit.region(), name);
     let cluster = cluster.ok_or_else(|| EksError::NoCluster(name.clone()))?;
-    Ok(DescribeClusterOutput { cluster: Some(described(cluster)) })
+    Ok(DescribeClusterOutput { cluster: Some(described(ctx, cluster)) })
 }
 
 impl Requires for ListClustersInput {
@@ -68,7 +68,7 @@ pub(super) fn delete_cluster(
                 "Cluster {name} cannot be deleted because deletion protection is enabled."
             )));
         }
-        let mut output = described(cluster);
+        let mut output = described(ctx, cluster);
         output.status = Some("DELETING".to_owned());
         let objects = snapshot.all_kube_objects(&cluster.id).map(|object| Key::KubeObject {
             cluster: object.cluster.clone(),
@@ -82,16 +82,17 @@ pub(super) fn delete_cluster(
     })
 }
 
-/// A cluster as EKS shows it. What stands behind it here is ready as soon as it exists.
-pub(super) fn described(cluster: &Cluster) -> ClusterOutput {
+/// A cluster as EKS shows it. What stands behind it here is ready as soon as it exists. It is reached where this server
+/// listens now, also after a restart on another port; its issuer never changes.
+pub(super) fn described(ctx: &Context, cluster: &Cluster) -> ClusterOutput {
     let settings = Settings::of(cluster);
-    let authority = cluster.certificate_authority.as_deref().unwrap_or_default();
+    let authority = ctx.hosting.certificate_authority.as_str();
     let mut output = ClusterOutput {
         name: Some(cluster.name.clone()),
         arn: Some(cluster.arn()),
         created_at: Some(cluster.created.as_second()),
         version: Some(cluster.version.clone()),
-        endpoint: Some(cluster.endpoint.clone()),
+        endpoint: Some(ctx.hosting.endpoint(&cluster.id)),
         role_arn: Some(cluster.role_arn.clone()),
         identity: Some(Identity { oidc: Some(OIDC { issuer: Some(cluster.issuer.clone()) }) }),
         status: Some("ACTIVE".to_owned()),

@@ -72,8 +72,8 @@ pub(super) fn create_cluster(
         name: input.name.clone(),
         version: version.to_owned(),
         role_arn: input.role_arn.clone(),
-        issuer: format!("{}/id/{id}", ctx.hosting.issuer_base),
-        endpoint: format!("{}/k8/{id}", ctx.hosting.endpoint_base),
+        issuer: ctx.hosting.issuer(&id),
+        endpoint: ctx.hosting.endpoint(&id),
         certificate_authority: Some(ctx.hosting.certificate_authority.clone()),
         signing_keys: vec![signing_key(created)?],
         settings: Settings::requested(&input).to_json(),
@@ -87,7 +87,7 @@ pub(super) fn create_cluster(
             // A retry of the same call, whose answer was lost, is answered again.
             let same = Settings::of(existing).client_request_token;
             return if same.is_some() && same == input.client_request_token {
-                let output = CreateClusterOutput { cluster: Some(clusters::described(existing)) };
+                let output = CreateClusterOutput { cluster: Some(clusters::described(ctx, existing)) };
                 Ok((Transaction::new(), output))
             } else {
                 Err(EksError::ClusterExists(cluster.name.clone()))
@@ -96,7 +96,7 @@ pub(super) fn create_cluster(
         if snapshot.clusters(account, &cluster.region, None).count() >= MOST_CLUSTERS {
             return Err(EksError::ClusterQuota(MOST_CLUSTERS));
         }
-        let output = CreateClusterOutput { cluster: Some(clusters::described(&cluster)) };
+        let output = CreateClusterOutput { cluster: Some(clusters::described(ctx, &cluster)) };
         let transaction = Transaction::new().put(cluster.clone());
         Ok((objects.iter().cloned().fold(transaction, Transaction::put), output))
     })

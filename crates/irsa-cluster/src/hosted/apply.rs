@@ -131,7 +131,7 @@ fn owned_fields(wanted: &Value) -> Value {
             metadata.shift_remove(identity);
         }
     }
-    fields(&wanted).unwrap_or_default()
+    fields(&wanted).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 fn leaves(fields: &Value) -> Vec<Vec<String>> {
