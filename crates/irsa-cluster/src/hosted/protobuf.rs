@@ -306,4 +306,13 @@ mod tests {
         assert_eq!(decode(&envelope("v1", "Pod", b"")), None);
         assert_eq!(decode(b"k8s\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(raw: Vec<u8>, kind in proptest::sample::select(vec!["TokenRequest", "ServiceAccount", "DeleteOptions"])) {
+            let raw: Vec<u8> = raw.into_iter().take(120).collect();
+            let _ = decode(&envelope("v1", kind, &raw));
+            let _ = decode(&[MAGIC, &raw].concat());
+        }
+    }
 }

@@ -209,3 +209,27 @@ fn collections_are_deleted_by_selector() {
     assert_eq!(deleted["items"].as_array().unwrap().len(), 1);
     assert_eq!(api.get(ACCOUNTS)["items"].as_array().unwrap().len(), 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever the body, the answer is a Kubernetes object, and what is stored stays valid.
+    #[test]
+    fn no_body_breaks_the_server(
+        body in ".{0,80}",
+        method in proptest::sample::select(vec!["POST", "PUT", "PATCH", "DELETE"]),
+        media_type in proptest::sample::select(vec![
+            "application/json", MERGE, "application/json-patch+json", "application/apply-patch+yaml",
+            "application/vnd.kubernetes.protobuf",
+        ]),
+    ) {
+        let api = Api::new();
+        let headers = [("authorization", "Bearer good"), ("content-type", media_type)];
+        for path in [ACCOUNTS.to_owned(), format!("{ACCOUNTS}/default?fieldManager=m"), format!("{ACCOUNTS}/default/token")] {
+            let reply = api.send(method, &format!("/k8/{ID}{path}"), &headers, &body);
+            proptest::prop_assert!(reply.status < 500, "{method} {path}: {}", reply.body);
+            proptest::prop_assert!(reply.body["kind"].is_string());
+        }
+        proptest::prop_assert_eq!(&api.get(&format!("{ACCOUNTS}/default"))["metadata"]["name"], "default");
+    }
+}
