@@ -2,7 +2,7 @@
 #![no_main]
 use std::sync::{Arc, LazyLock};
 
-use irsa_cluster::hosted::{Hosted, ReviewError, TokenReviewer, UserInfo};
+use irsa_cluster::hosted::{Hosted, Origin, ReviewError, TokenReviewer, UserInfo};
 use irsa_store::model::Cluster;
 use irsa_store::{Embedded, Store};
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 struct Nobody;
 
 impl TokenReviewer for Nobody {
-    fn review(&self, _: &Cluster, _: &str) -> Result<UserInfo, ReviewError> {
+    fn review(&self, _: &Cluster, _: &str, _: &Origin) -> Result<UserInfo, ReviewError> {
         Err(ReviewError::Unauthenticated("nobody".to_owned()))
     }
 }
@@ -23,6 +23,6 @@ fuzz_target!(|input: (&str, &str, &str, &[u8])| {
     let request = http::Request::builder().method(method).uri(target).header("authorization", format!("Bearer {token}"));
     let Ok(request) = request.body(bytes::Bytes::copy_from_slice(body)) else { return };
     let before = STORE.snapshot().revision();
-    let _ = futures::executor::block_on(HOSTED.answer(request));
+    let _ = futures::executor::block_on(HOSTED.answer(std::net::Ipv4Addr::LOCALHOST.into(), request));
     assert_eq!(before, STORE.snapshot().revision());
 });

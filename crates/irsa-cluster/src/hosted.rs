@@ -26,6 +26,7 @@ mod token;
 mod validate;
 mod watch;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,7 +47,16 @@ pub trait TokenReviewer: Send + Sync {
     ///
     /// # Errors
     /// [`ReviewError`].
-    fn review(&self, cluster: &Cluster, token: &str) -> Result<UserInfo, ReviewError>;
+    fn review(&self, cluster: &Cluster, token: &str, origin: &Origin) -> Result<UserInfo, ReviewError>;
+}
+
+/// Where a request came from, for policies that ask (`aws:SourceIp`, `aws:UserAgent`).
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The address of the other end of the connection.
+    pub address: IpAddr,
+    /// Its `User-Agent`; empty if it names none.
+    pub user_agent: String,
 }
 
 /// Who was authenticated, in Kubernetes' terms (`authentication.k8s.io/v1` `UserInfo`).
@@ -110,7 +120,7 @@ impl Hosted {
     }
 
     /// Answers one request whose body was read.
-    pub async fn answer(&self, request: Request<Bytes>) -> Response<Vec<u8>> {
+    pub async fn answer(&self, peer: IpAddr, request: Request<Bytes>) -> Response<Vec<u8>> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let mut segments = path.trim_start_matches('/').splitn(3, '/');
@@ -118,7 +128,7 @@ impl Hosted {
         let cluster = id.and_then(|id| cluster_by_id(&self.store.snapshot(), id));
         let answer = match (room, cluster) {
             (Some("id"), Some(cluster)) => return issuer::answer(&cluster, &self.keys, &parts.method, rest),
-            (_, Some(cluster)) => self.api(cluster, rest, parts, body).await,
+            (_, Some(cluster)) => self.api(cluster, rest, peer, parts, body).await,
             // Who does not know a cluster learns as much of it as of one that is not there.
             (Some("k8"), None) => Err(Status::unauthorized()),
             (_, None) => Err(Status::unknown_path()),
@@ -130,10 +140,11 @@ impl Hosted {
         &self,
         cluster: Arc<Stored<Cluster>>,
         path: &str,
+        peer: IpAddr,
         parts: Parts,
         body: Bytes,
     ) -> Result<Answer, Status> {
-        let user = self.authenticate(&cluster, &parts.headers)?;
+        let user = self.authenticate(&cluster, peer, &parts.headers)?;
         let target = Target::parse(path)?;
         let body = as_json(&parts.headers, body)?;
         let call = Call {
@@ -163,10 +174,12 @@ impl Hosted {
     }
 
     /// Kubernetes gives no reason for a 401, so that nothing is learned by trying; the log has it.
-    fn authenticate(&self, cluster: &Cluster, headers: &HeaderMap) -> Result<UserInfo, Status> {
+    fn authenticate(&self, cluster: &Cluster, peer: IpAddr, headers: &HeaderMap) -> Result<UserInfo, Status> {
         let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = credentials.and_then(bearer).ok_or_else(Status::unauthorized)?;
-        self.reviewer.review(cluster, token).map_err(|error| match error {
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let origin = Origin { address: peer, user_agent: user_agent.unwrap_or_default().to_owned() };
+        self.reviewer.review(cluster, token, &origin).map_err(|error| match error {
             ReviewError::Unauthenticated(reason) => {
                 tracing::info!(cluster = %cluster.name, %reason, "a bearer token is refused");
                 Status::unauthorized()

@@ -4,7 +4,7 @@
 //! checks it. Who was authenticated is allowed nothing by that: `eks:AccessKubernetesApi` on the cluster decides.
 //! Source: aws-iam-authenticator, "API Authorization from Outside a Cluster" and `pkg/token`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -56,7 +56,13 @@ pub enum BearerError {
 ///
 /// # Errors
 /// [`BearerError::Refused`] when policies deny; the others when the token proves nobody's identity.
-pub fn review(ctx: &Context, cluster: &Cluster, token: &str) -> Result<BearerPrincipal, BearerError> {
+pub fn review(
+    ctx: &Context,
+    cluster: &Cluster,
+    token: &str,
+    source_ip: IpAddr,
+    user_agent: &str,
+) -> Result<BearerPrincipal, BearerError> {
     let parts = presigned_request(token, &cluster.name)?;
     let presented =
         Presented::from_parts(&parts)?.ok_or(BearerError::Malformed("its URL is not presigned"))?;
@@ -76,7 +82,7 @@ pub fn review(ctx: &Context, cluster: &Cluster, token: &str) -> Result<BearerPri
     let call = Call {
         caller: claimed.caller,
         account: cluster.account,
-        facts: Arc::new(facts(ctx, cluster, now)),
+        facts: Arc::new(facts(ctx, cluster, now, source_ip, user_agent)),
         snapshot,
     };
     let mut check = Check::new("eks:AccessKubernetesApi", cluster.arn());
@@ -142,16 +148,16 @@ fn check_query(query: &str) -> Result<(), BearerError> {
     if actions == 1 { Ok(()) } else { Err(BearerError::Malformed("its action is not GetCallerIdentity")) }
 }
 
-/// The circumstances of a use of the Kubernetes API. Where the token came from is not known here.
-fn facts(ctx: &Context, cluster: &Cluster, now: i64) -> Facts {
+/// The circumstances of a use of the Kubernetes API.
+fn facts(ctx: &Context, cluster: &Cluster, now: i64, source_ip: IpAddr, user_agent: &str) -> Facts {
     let mut random = [0_u8; 16];
     // Without randomness ids collide in logs; nothing is decided by them.
     let _ = aws_lc_rs::rand::fill(&mut random);
     Facts {
         request_id: uuid::Builder::from_random_bytes(random).into_uuid().to_string(),
-        source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        source_ip,
         secure: ctx.hosting.endpoint_base.starts_with("https://"),
-        user_agent: String::new(),
+        user_agent: user_agent.to_owned(),
         region: cluster.region.clone(),
         now,
     }

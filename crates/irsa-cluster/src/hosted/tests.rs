@@ -25,7 +25,7 @@ const MERGE: &str = "application/merge-patch+json";
 struct TwoTokens;
 
 impl TokenReviewer for TwoTokens {
-    fn review(&self, _cluster: &Cluster, token: &str) -> Result<UserInfo, ReviewError> {
+    fn review(&self, _cluster: &Cluster, token: &str, _origin: &Origin) -> Result<UserInfo, ReviewError> {
         match token {
             "good" => Ok(UserInfo {
                 username: "arn:aws:iam::111122223333:user/a".to_owned(),
@@ -90,7 +90,8 @@ impl Api {
             request = request.header(*name, *value);
         }
         let request = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-        let response = self.runtime.block_on(self.hosted.answer(request));
+        let response =
+            self.runtime.block_on(self.hosted.answer(std::net::Ipv4Addr::LOCALHOST.into(), request));
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }

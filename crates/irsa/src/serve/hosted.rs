@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use irsa_cloud::context::Context;
 use irsa_cloud::eks::bearer;
-use irsa_cluster::hosted::{ReviewError, TokenReviewer, UserInfo};
+use irsa_cluster::hosted::{Origin, ReviewError, TokenReviewer, UserInfo};
 use irsa_store::model::Cluster;
 
 /// Reviews the tokens of `aws eks get-token` by the AWS half's credentials and policies.
@@ -20,8 +20,8 @@ impl Reviewer {
 }
 
 impl TokenReviewer for Reviewer {
-    fn review(&self, cluster: &Cluster, token: &str) -> Result<UserInfo, ReviewError> {
-        match bearer::review(&self.ctx, cluster, token) {
+    fn review(&self, cluster: &Cluster, token: &str, origin: &Origin) -> Result<UserInfo, ReviewError> {
+        match bearer::review(&self.ctx, cluster, token, origin.address, &origin.user_agent) {
             Ok(principal) => {
                 Ok(UserInfo { username: principal.arn, groups: vec!["system:authenticated".to_owned()] })
             }

@@ -96,7 +96,7 @@ async fn answer(peer: Peer, server: &Server, hosted: &Hosted, request: Request<I
     match Limited::new(body, MOST_HOSTED_BYTES).collect().await {
         Ok(body) => {
             let request: Request<Bytes> = Request::from_parts(parts, body.to_bytes());
-            hosted.answer(request).await.map(Body::from)
+            hosted.answer(peer.address, request).await.map(Body::from)
         }
         Err(_too_large_or_broken) => {
             let mut response = Response::new(Body::from(Vec::new()));

@@ -4,11 +4,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use irsa_wire::sigv4::{Credentials, presign};
 
-use super::super::bearer::{BearerError, review};
+use super::super::bearer::{BearerError, BearerPrincipal, review};
 use super::*;
 
 const GET_CALLER_IDENTITY: &str =
     "https://sts.eu-central-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
+
+/// Where the tests' requests come from.
+const ADDRESS: &str = "192.0.2.7";
+
+fn reviewed(eks: &Eks, token: &str) -> Result<BearerPrincipal, BearerError> {
+    review(&eks.ctx, &eks.dev(), token, ADDRESS.parse().unwrap(), "kubectl/v1.32.4")
+}
 
 /// How a token is made; the default is as `aws eks get-token` does.
 struct Token<'a> {
@@ -53,18 +60,18 @@ impl<'a> Token<'a> {
 fn the_administrators_token_opens_the_cluster() {
     let eks = Eks::with_dev();
     let token = Token::of(&eks.administrator);
-    let principal = review(&eks.ctx, &eks.dev(), &token.text()).unwrap();
+    let principal = reviewed(&eks, &token.text()).unwrap();
     assert_eq!(principal.arn, "arn:aws:iam::111122223333:user/administrator");
     // Some encoders pad; the endpoint may be anybody's; STS lets fourteen minutes pass.
     let padded = format!("k8s-aws-v1.{}", URL_SAFE.encode(token.url()));
-    assert!(review(&eks.ctx, &eks.dev(), &padded).is_ok());
+    assert!(reviewed(&eks, &padded).is_ok());
     let local = Token {
         uri: "http://127.0.0.1:4566/?Action=GetCallerIdentity&Version=2011-06-15",
         ..Token::of(&eks.administrator)
     };
-    assert!(review(&eks.ctx, &eks.dev(), &local.text()).is_ok());
+    assert!(reviewed(&eks, &local.text()).is_ok());
     let old = Token { signed_at: NOW - 14 * 60, ..Token::of(&eks.administrator) };
-    assert!(review(&eks.ctx, &eks.dev(), &old.text()).is_ok());
+    assert!(reviewed(&eks, &old.text()).is_ok());
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn every_other_token_is_refused() {
         ("too long", format!("k8s-aws-v1.{}", "A".repeat(9_000))),
     ];
     for (name, token) in cases {
-        let outcome = review(&eks.ctx, &eks.dev(), &token);
+        let outcome = reviewed(&eks, &token);
         assert!(
             matches!(outcome, Err(ref error) if !matches!(error, BearerError::Refused(_))),
             "{name}: {outcome:?}"
@@ -119,7 +126,7 @@ fn without_a_policy_nobody_enters() {
         user.attached.clear();
         user.inline = document.iter().map(|document| ("p".to_owned(), (*document).to_owned())).collect();
         eks.ctx.store.commit(irsa_store::Transaction::new().put(user.clone())).unwrap();
-        review(&eks.ctx, &eks.dev(), &Token::of(&eks.administrator).text())
+        reviewed(&eks, &Token::of(&eks.administrator).text())
     };
     let statement = |effect: &str, resource: &str| {
         format!(
@@ -138,4 +145,13 @@ fn without_a_policy_nobody_enters() {
     assert!(enter(Some(&statement("Allow", arn)), &mut user).is_ok());
     assert!(enter(Some(&statement("Allow", &arn.replace("dev", "prod"))), &mut user).is_err());
     assert!(enter(Some(&statement("Deny", arn)), &mut user).is_err());
+
+    let from = |network: &str| {
+        statement("Allow", arn).replace(
+            "}]}",
+            &format!(r#","Condition":{{"IpAddress":{{"aws:SourceIp":"{network}"}},"StringLike":{{"aws:UserAgent":"kubectl/*"}}}}}}]}}"#),
+        )
+    };
+    assert!(enter(Some(&from("192.0.2.0/24")), &mut user).is_ok());
+    assert!(enter(Some(&from("198.51.100.0/24")), &mut user).is_err());
 }

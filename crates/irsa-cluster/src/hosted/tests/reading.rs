@@ -124,9 +124,9 @@ fn watches_wait() {
     let watched = api.runtime.block_on(async {
         let later = async {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            api.hosted.answer(create).await
+            api.hosted.answer(std::net::Ipv4Addr::LOCALHOST.into(), create).await
         };
-        tokio::join!(api.hosted.answer(watch), later).0
+        tokio::join!(api.hosted.answer(std::net::Ipv4Addr::LOCALHOST.into(), watch), later).0
     });
     let event: Value = serde_json::from_slice(watched.body()).unwrap();
     assert_eq!((&event["type"], &event["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("late")));
