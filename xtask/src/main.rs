@@ -1,7 +1,9 @@
-//! Repository chores: `cargo run -p xtask -- codegen [--check] [--botocore DIR]`.
+//! Repository chores: `cargo run -p xtask -- codegen [--check] [--botocore DIR]`. Its tests hold the repository to its rules.
 #![forbid(unsafe_code)]
 
 mod codegen;
+#[cfg(test)]
+mod tidy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
