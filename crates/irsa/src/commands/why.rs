@@ -71,11 +71,33 @@ pub(crate) fn report(decision: &Value) -> String {
     for layer in items(decision.get("explanation"), "layers") {
         layer_report(&mut out, layer);
     }
+    if let Some(absent) = absent_layers(decision) {
+        out.push_str(&format!("       {FAINT}{absent}{FAINT:#}\n"));
+    }
     if !text("fix").is_empty() {
         out.push_str(&format!("{GOOD}fix{GOOD:#}    {}\n", text("fix")));
     }
     out.push_str(&format!("{FAINT}more   irsa explain {}{FAINT:#}\n", text("code")));
     out
+}
+
+/// The layers that could have had a say and have no policy here.
+fn absent_layers(decision: &Value) -> Option<String> {
+    const LAYERS: [(&str, &str); 4] = [
+        ("identity", "no identity-based policy"),
+        ("boundary", "no permissions boundary"),
+        ("session", "no session policy"),
+        ("resource", "no policy of the resource"),
+    ];
+    let explanation = decision.get("explanation").filter(|explanation| !explanation.is_null())?;
+    let named: Vec<&str> =
+        items(Some(explanation), "layers").filter_map(|layer| layer.get("layer")?.as_str()).collect();
+    if named.contains(&"trust") {
+        return None;
+    }
+    let absent: Vec<&str> =
+        LAYERS.iter().filter(|(layer, _)| !named.contains(layer)).map(|(_, words)| *words).collect();
+    (!absent.is_empty()).then(|| format!("{} has a say here", absent.join(", ")))
 }
 
 fn layer_report(out: &mut String, layer: &Value) {
