@@ -13,7 +13,7 @@ use s3s::S3Request;
 use super::body::{Digests, Verdict};
 use super::error;
 use super::questions::{Input, Site};
-use super::storage::Storage;
+use super::storage::{Found, Object, Storage};
 use crate::authorize::{Authorized, Call, Check, Facts, RefusalStyle, Requires, authorize, decide};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -105,8 +105,8 @@ pub(super) struct Asked<I> {
     pub(super) input: I,
     /// The bucket, if the operation is in one and it exists.
     pub(super) bucket: Option<Arc<Stored<Bucket>>>,
-    /// The tags of the object that it is about.
-    pub(super) tags: BTreeMap<String, String>,
+    /// The object that is read or changed, if it exists: the one whose tags the policies were asked about, and no later one.
+    pub(super) existing: Option<Found>,
     pub(super) exchange: Arc<Exchange>,
 }
 
@@ -123,14 +123,21 @@ impl<I: Input> Requires for Asked<I> {
     }
 }
 
+static NO_TAGS: BTreeMap<String, String> = BTreeMap::new();
+
 impl<I> Asked<I> {
     pub(super) fn site<'a>(&'a self, call: &'a Call) -> Site<'a> {
         Site {
             call,
             signed: self.exchange.signed.as_ref(),
             bucket: self.bucket.as_ref(),
-            object_tags: &self.tags,
+            object_tags: self.existing.as_ref().map_or(&NO_TAGS, |found| &found.object.about.tags),
         }
+    }
+
+    /// The object that is read or changed, if it exists.
+    pub(super) fn object(&self) -> Option<&Object> {
+        self.existing.as_ref().map(|found| &found.object)
     }
 
     /// The bucket of an operation that is not admitted without one.
@@ -163,7 +170,7 @@ pub(super) fn admit<I: Input>(
     if let Some(bucket) = existing.as_ref().filter(|_| exchange.signed.is_none()) {
         call.account = bucket.account;
     }
-    let asked = Asked { input, bucket, tags: BTreeMap::new(), exchange: Arc::clone(exchange) };
+    let asked = Asked { input, bucket, existing: None, exchange: Arc::clone(exchange) };
     let permit = ask(storage, call, asked, existing.as_deref().map(|bucket| &**bucket), &headers);
     permit.map_err(|failure| match existing {
         Some(bucket) => Refused::in_region(failure, &bucket.region),
@@ -186,8 +193,7 @@ fn ask<I: Input>(
         return Err(error::invalid_uri());
     }
     if let Some((bucket, key)) = asked.input.existing() {
-        let object = storage.head(bucket, key)?;
-        asked.tags = object.map(|object| object.about.tags).unwrap_or_default();
+        asked.existing = storage.find(bucket, key)?;
     }
     let exchange = Arc::clone(&asked.exchange);
     Ok(authorize(&exchange.ctx, call, asked)?)

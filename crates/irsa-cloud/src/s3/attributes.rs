@@ -13,7 +13,7 @@ use super::storage::{Object as Kept, Storage};
 use crate::failure::Failure;
 
 pub(super) async fn get_object_attributes(
-    storage: &Storage,
+    _storage: &Storage,
     permit: Permit<GetObjectAttributesInput>,
 ) -> Result<GetObjectAttributesOutput, Failure> {
     let asked = permit.input();
@@ -22,8 +22,7 @@ pub(super) async fn get_object_attributes(
     if input.sse_customer_algorithm.is_some() {
         return Err(error::not_implemented());
     }
-    let object = storage.head(&asked.bucket()?.name, &input.key)?;
-    let object = object.ok_or_else(|| missing_key(asked, permit.call(), &input.key))?;
+    let object = asked.object().ok_or_else(|| missing_key(asked, permit.call(), &input.key))?;
     // A client may send the list as several headers or as one.
     let wants = |name: &str| {
         input
@@ -32,7 +31,7 @@ pub(super) async fn get_object_attributes(
             .any(|attributes| attributes.as_str().split(',').any(|attribute| attribute.trim() == name))
     };
     let parts =
-        if wants("ObjectParts") && !object.parts.is_empty() { Some(parts(&object, input)?) } else { None };
+        if wants("ObjectParts") && !object.parts.is_empty() { Some(parts(object, input)?) } else { None };
     let class = object.about.storage_class.clone();
     Ok(GetObjectAttributesOutput {
         e_tag: wants("ETag").then(|| etag(&object.etag)),
@@ -83,14 +82,14 @@ fn parts(object: &Kept, input: &GetObjectAttributesInput) -> Result<GetObjectAtt
 }
 
 pub(super) async fn get_object_acl(
-    storage: &Storage,
+    _storage: &Storage,
     permit: Permit<GetObjectAclInput>,
 ) -> Result<GetObjectAclOutput, Failure> {
     let asked = permit.input();
     let GetObjectAclInput { key, version_id, .. } = &asked.input;
     check_version(version_id.as_deref())?;
     let bucket = asked.bucket()?;
-    if storage.head(&bucket.name, key)?.is_none() {
+    if asked.existing.is_none() {
         return Err(missing_key(asked, permit.call(), key));
     }
     let owner = owner(bucket.account);

@@ -37,7 +37,7 @@ pub(super) async fn copy_object(
         owner: input.expected_source_bucket_owner.as_deref(),
         customer_key: input.copy_source_sse_customer_algorithm.is_some(),
     };
-    let (source_bucket, found) = source(storage, &permit, &input.copy_source, &conditions)?;
+    let (source_bucket, found) = source(&permit, &input.copy_source, &conditions)?;
     if found.object.size > MOST_BYTES {
         return Err(error::invalid_request(format!(
             "The specified copy source is larger than the maximum allowable size for a copy source: {MOST_BYTES}"
@@ -63,11 +63,11 @@ pub(super) async fn copy_object(
     kept_about.tags = if replaces_tags {
         check_tags(input.tagging.as_deref().and_then(parse_tags).unwrap_or_default())?
     } else {
-        check_tag_rights(&permit, &source_bucket, &found.object)?;
+        check_tag_rights(&permit, source_bucket, &found.object)?;
         found.object.about.tags.clone()
     };
     let wanted = input.checksum_algorithm.as_ref().and_then(|name| Algorithm::parse(name.as_str()));
-    let copy = duplicate(storage, &found, wanted).await?;
+    let copy = duplicate(storage, found, wanted).await?;
     let object = Kept {
         size: copy.draft.size,
         etag: copy.md5,
@@ -172,12 +172,11 @@ pub(super) struct SourceConditions<'a> {
 }
 
 /// The object that a copy is made of. That it may be read was asked before.
-pub(super) fn source<I: Input>(
-    storage: &Storage,
-    permit: &Authorized<Asked<I>>,
+pub(super) fn source<'a, I: Input>(
+    permit: &'a Authorized<Asked<I>>,
     from: &CopySource,
     conditions: &SourceConditions<'_>,
-) -> Result<(Arc<Stored<Bucket>>, Found), Failure> {
+) -> Result<(&'a Arc<Stored<Bucket>>, &'a Found), Failure> {
     let Some((name, key)) = place(from) else { return Err(error::not_implemented()) };
     if conditions.customer_key {
         return Err(error::not_implemented());
@@ -188,10 +187,10 @@ pub(super) fn source<I: Input>(
     if conditions.owner.is_some_and(|owner| owner != bucket.account.as_str()) {
         return Err(error::access_denied());
     }
-    let found = storage.find(name, key)?;
+    let found = permit.input().existing.as_ref();
     let found = found.ok_or_else(|| missing_source(permit.input(), call, bucket, key))?;
     conditions.check(&found.object)?;
-    Ok((Arc::clone(bucket), found))
+    Ok((bucket, found))
 }
 
 fn missing_source<I>(asked: &Asked<I>, call: &Call, bucket: &Arc<Stored<Bucket>>, key: &str) -> Failure {

@@ -123,7 +123,7 @@ pub(super) async fn upload_part_copy(
         owner: input.expected_source_bucket_owner.as_deref(),
         customer_key: input.copy_source_sse_customer_algorithm.is_some(),
     };
-    let (_, found) = source(storage, &permit, &input.copy_source, &conditions)?;
+    let (_, found) = source(&permit, &input.copy_source, &conditions)?;
     let range = match &input.copy_source_range {
         None => 0..found.object.size,
         Some(text) => {
@@ -143,7 +143,7 @@ pub(super) async fn upload_part_copy(
             })?
         }
     };
-    let copied = transfer(storage, &found, range, target.upload.algorithm, false).await?;
+    let copied = transfer(storage, found, range, target.upload.algorithm, false).await?;
     let part = target.save(storage, exchange, copied.draft, copied.md5, copied.checksum).await?;
     let checksum = part.checksum.as_ref();
     Ok(UploadPartCopyOutput {

@@ -22,9 +22,7 @@ pub(super) async fn get_object(
     let asked = permit.input();
     let input = &asked.input;
     refuse_anonymous_overrides(asked)?;
-    let name = &asked.bucket()?.name;
-    let found = storage.find(name, &input.key)?;
-    let Some(Found { object, inline, pin }) = found else {
+    let Some(Found { object, inline, .. }) = &asked.existing else {
         return Err(missing_key(asked, permit.call(), &input.key).into());
     };
     let wanted = Wanted {
@@ -36,7 +34,7 @@ pub(super) async fn get_object(
         range: input.range,
         part: input.part_number,
     };
-    let slice = wanted.of(&object)?;
+    let slice = wanted.of(object)?;
     let body = if object.segments.is_empty() {
         let bytes = usize::try_from(slice.range.start)
             .ok()
@@ -46,7 +44,7 @@ pub(super) async fn get_object(
             .ok_or_else(error::internal)?;
         s3s::Body::from(bytes)
     } else {
-        let stream = storage.blobs.read(&object.segments, slice.range.clone(), pin);
+        let stream = storage.blobs.read(&object.segments, slice.range.clone(), storage.blobs.pin());
         s3s::Body::http_body_unsync(StreamBody::new(stream.map_ok(Frame::data)))
     };
     // The checksum is the whole object's: with a part of it, it is of no use.
@@ -57,19 +55,19 @@ pub(super) async fn get_object(
     Ok(GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         body: Some(StreamingBlob::from(body)),
-        cache_control: header_of(&object, Header::CacheControl),
-        content_disposition: header_of(&object, Header::ContentDisposition),
-        content_encoding: header_of(&object, Header::ContentEncoding),
-        content_language: header_of(&object, Header::ContentLanguage),
-        content_type: content_type(&object),
-        expires: expires(&object),
-        website_redirect_location: header_of(&object, Header::WebsiteRedirect),
+        cache_control: header_of(object, Header::CacheControl),
+        content_disposition: header_of(object, Header::ContentDisposition),
+        content_encoding: header_of(object, Header::ContentEncoding),
+        content_language: header_of(object, Header::ContentLanguage),
+        content_type: content_type(object),
+        expires: expires(object),
+        website_redirect_location: header_of(object, Header::WebsiteRedirect),
         content_length: Some(size(slice.range.end - slice.range.start)),
         content_range: slice.content_range,
         parts_count: slice.parts_count,
         e_tag: Some(etag(&object.etag)),
         last_modified: Some(timestamp(object.modified)),
-        metadata: metadata(&object),
+        metadata: metadata(object),
         server_side_encryption: Some(encryption()),
         storage_class: about.storage_class.clone().map(StorageClass::from),
         tag_count: i32::try_from(about.tags.len()).ok().filter(|count| *count > 0),
@@ -84,14 +82,12 @@ pub(super) async fn get_object(
 }
 
 pub(super) async fn head_object(
-    storage: &Storage,
+    _storage: &Storage,
     permit: Permit<HeadObjectInput>,
 ) -> Result<HeadObjectOutput, Refused> {
     let asked = permit.input();
     let input = &asked.input;
-    let name = &asked.bucket()?.name;
-    let found = storage.head(name, &input.key)?;
-    let Some(object) = found else {
+    let Some(object) = asked.object() else {
         return Err(missing_key(asked, permit.call(), &input.key).into());
     };
     let wanted = Wanted {
@@ -103,24 +99,24 @@ pub(super) async fn head_object(
         range: input.range,
         part: input.part_number,
     };
-    let slice = wanted.of(&object)?;
+    let slice = wanted.of(object)?;
     let shown = input.checksum_mode.as_ref().is_some_and(|mode| mode.as_str() == "ENABLED");
     let checksum = object.checksum.as_ref().filter(|_| shown && slice.content_range.is_none());
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        cache_control: header_of(&object, Header::CacheControl),
-        content_disposition: header_of(&object, Header::ContentDisposition),
-        content_encoding: header_of(&object, Header::ContentEncoding),
-        content_language: header_of(&object, Header::ContentLanguage),
-        content_type: content_type(&object),
-        expires: expires(&object),
-        website_redirect_location: header_of(&object, Header::WebsiteRedirect),
+        cache_control: header_of(object, Header::CacheControl),
+        content_disposition: header_of(object, Header::ContentDisposition),
+        content_encoding: header_of(object, Header::ContentEncoding),
+        content_language: header_of(object, Header::ContentLanguage),
+        content_type: content_type(object),
+        expires: expires(object),
+        website_redirect_location: header_of(object, Header::WebsiteRedirect),
         content_length: Some(size(slice.range.end - slice.range.start)),
         content_range: slice.content_range,
         parts_count: slice.parts_count,
         e_tag: Some(etag(&object.etag)),
         last_modified: Some(timestamp(object.modified)),
-        metadata: metadata(&object),
+        metadata: metadata(object),
         server_side_encryption: Some(encryption()),
         storage_class: object.about.storage_class.clone().map(StorageClass::from),
         checksum_crc32: value(checksum, Algorithm::Crc32),

@@ -31,9 +31,9 @@ pub(super) trait Input: Send + 'static {
         None
     }
 
-    /// The object whose tags the policies may ask for: bucket and key.
+    /// The object, as it is, that is read or changed, whose tags the policies may ask for: bucket and key.
     fn existing(&self) -> Option<(&str, &str)> {
-        self.bucket().zip(self.key())
+        None
     }
 
     fn questions(&self, site: &Site<'_>) -> Vec<Check>;

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(super) use blobs::{Blobs, Draft, Pin, ReceiveError};
+use blobs::Pin;
+pub(super) use blobs::{Blobs, Draft, ReceiveError};
 pub(super) use index::{Index, Tables};
 pub(super) use listing::{Listing, Page};
 pub(super) use record::{About, Header, Object, ObjectPart, Part, Segment, Upload};
@@ -88,8 +89,8 @@ pub(super) struct Found {
     pub(super) object: Object,
     /// The bytes of a small one.
     pub(super) inline: Bytes,
-    /// Keeps the bytes of a large one.
-    pub(super) pin: Pin,
+    /// Keeps the bytes of a large one readable.
+    _pin: Pin,
 }
 
 impl Storage {
@@ -113,7 +114,7 @@ impl Storage {
     pub(super) fn find(&self, bucket: &str, key: &str) -> Result<Option<Found>, StorageError> {
         let pin = self.blobs.pin();
         let found = self.index.object(bucket, key, record::decode_whole)?;
-        Ok(found.map(|(object, inline)| Found { object, inline, pin }))
+        Ok(found.map(|(object, inline)| Found { object, inline, _pin: pin }))
     }
 
     /// An object without its bytes.

@@ -76,14 +76,13 @@ pub(super) async fn delete_bucket_tagging(
 }
 
 pub(super) async fn get_object_tagging(
-    storage: &Storage,
+    _storage: &Storage,
     permit: Permit<GetObjectTaggingInput>,
 ) -> Result<GetObjectTaggingOutput, Failure> {
     let asked = permit.input();
     let GetObjectTaggingInput { key, version_id, .. } = &asked.input;
     check_version(version_id.as_deref())?;
-    let object = storage.head(&asked.bucket()?.name, key)?;
-    let object = object.ok_or_else(|| missing_key(asked, permit.call(), key))?;
+    let object = asked.object().ok_or_else(|| missing_key(asked, permit.call(), key))?;
     Ok(GetObjectTaggingOutput { tag_set: tag_set(&object.about.tags), version_id: None })
 }
 

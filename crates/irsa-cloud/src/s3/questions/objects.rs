@@ -19,6 +19,10 @@ macro_rules! on_existing {
                 Some(&self.key)
             }
 
+            fn existing(&self) -> Option<(&str, &str)> {
+                self.bucket().zip(self.key())
+            }
+
             fn questions(&self, site: &Site<'_>) -> Vec<Check> {
                 match self.version_id.as_deref() {
                     None => vec![$(site.on_existing($action, &self.key)),+],
@@ -48,6 +52,10 @@ impl Input for DeleteObjectInput {
 
     fn key(&self) -> Option<&str> {
         Some(&self.key)
+    }
+
+    fn existing(&self) -> Option<(&str, &str)> {
+        self.bucket().zip(self.key())
     }
 
     fn questions(&self, site: &Site<'_>) -> Vec<Check> {
@@ -87,6 +95,10 @@ impl Input for PutObjectTaggingInput {
 
     fn key(&self) -> Option<&str> {
         Some(&self.key)
+    }
+
+    fn existing(&self) -> Option<(&str, &str)> {
+        self.bucket().zip(self.key())
     }
 
     fn questions(&self, site: &Site<'_>) -> Vec<Check> {
