@@ -359,6 +359,7 @@ proptest! {
 }
 
 /// `cargo test --release -p irsa-wire -- --ignored --nocapture verify_costs`
+#[expect(clippy::disallowed_methods, reason = "it measures, and asserts nothing about time")]
 #[test]
 #[ignore = "a measurement"]
 fn verify_costs() {
