@@ -2,6 +2,8 @@
 //!
 //! Every denial gets an authorization id, which the caller sees, and an explanation, which only an operator of the account
 //! may read. The record is a bounded ring in memory: the newest [`MOST`] denials. It never holds tokens, keys or bodies.
+//! What crosses accounts is explained by the policies of both, which neither may read of the other: their principals learn
+//! that it was denied, and only the operator of the server why ([`Denial::seen_from`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +47,26 @@ pub struct Denial {
     pub accounts: Vec<AccountId>,
 }
 
+impl Denial {
+    /// The record as principals of `account` may read it; none if it is not theirs at all. A trust policy's external id, a
+    /// bucket policy's prefixes or whether a role exists are not for the other account.
+    #[must_use]
+    pub fn seen_from(&self, account: AccountId) -> Option<Self> {
+        if !self.accounts.contains(&account) {
+            return None;
+        }
+        let mut seen = self.clone();
+        if self.accounts.iter().any(|other| *other != account) {
+            seen.code = "IRSA-A007";
+            "the call crosses accounts, and neither may read the policies of the other"
+                .clone_into(&mut seen.reason);
+            seen.explanation = None;
+            seen.fix = None;
+        }
+        Some(seen)
+    }
+}
+
 /// The ring of denials.
 #[derive(Debug, Default)]
 pub struct DecisionLog {
@@ -61,18 +83,17 @@ impl DecisionLog {
         ring.push_back(Arc::new(denial));
     }
 
-    /// The denial with this id, if it is the reader's to see.
+    /// The denial with this id, as `view` shows it to its reader.
     #[must_use]
-    pub fn find(&self, authorization_id: &str, visible: impl Fn(&Denial) -> bool) -> Option<Arc<Denial>> {
+    pub fn find<V>(&self, authorization_id: &str, view: impl Fn(&Arc<Denial>) -> Option<V>) -> Option<V> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = ring.iter().rev().find(|denial| denial.authorization_id == authorization_id);
-        found.filter(|denial| visible(denial)).map(Arc::clone)
+        ring.iter().rev().find(|denial| denial.authorization_id == authorization_id).and_then(view)
     }
 
-    /// The newest denials that are the reader's to see, at most `most`.
+    /// The newest denials, as `view` shows them to their reader, at most `most`.
     #[must_use]
-    pub fn newest_first(&self, most: usize, visible: impl Fn(&Denial) -> bool) -> Vec<Arc<Denial>> {
+    pub fn newest_first<V>(&self, most: usize, view: impl Fn(&Arc<Denial>) -> Option<V>) -> Vec<V> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.iter().rev().filter(|denial| visible(denial)).take(most).map(Arc::clone).collect()
+        ring.iter().rev().filter_map(view).take(most).collect()
     }
 }

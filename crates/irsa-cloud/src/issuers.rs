@@ -24,8 +24,9 @@ pub use targets::Targets;
 /// How long fetched keys are used without asking again. EKS rotates its keys every seven days and keeps the old ones
 /// published; Kubernetes serves `max-age=3600`.
 const FRESH: Duration = Duration::from_secs(600);
-/// The shortest time between two fetches of one issuer, whatever the tokens ask for: an unknown `kid` must not become a
-/// way to make us flood somebody's server.
+/// The shortest time from the end of a fetch of one issuer to the next, whatever the tokens ask for: an unknown `kid` must
+/// not become a way to make us flood somebody's server, and tokens that waited for a fetch that failed must not each wait
+/// for another.
 const BETWEEN_FETCHES: Duration = Duration::from_secs(5);
 /// The most issuers remembered at once.
 const MOST_ISSUERS: usize = 1_000;
@@ -81,12 +82,19 @@ impl Issuers {
         if let Some(keys) = entry.usable(kid, FRESH) {
             return Ok(keys);
         }
-        let _one_at_a_time = entry.fetching.lock().await;
+        let _one_at_a_time = match entry.fetching.try_lock() {
+            Ok(turn) => turn,
+            // While somebody asks, keys of before serve all whose key is among them: an issuer that hangs holds up nobody
+            // whom it once answered.
+            Err(_busy) => match entry.usable(kid, Duration::MAX) {
+                Some(keys) => return Ok(keys),
+                None => entry.fetching.lock().await,
+            },
+        };
         if let Some(keys) = entry.usable(kid, FRESH) {
             return Ok(keys);
         }
         if entry.may_fetch() {
-            entry.note_try();
             let outcome = fetch::fetch_keys(issuer, &self.settings).await;
             entry.keep(outcome);
         }
@@ -141,12 +149,9 @@ impl Issuer {
         self.state().tried.is_none_or(|at| at.elapsed() >= BETWEEN_FETCHES)
     }
 
-    fn note_try(&self) {
-        self.state().tried = Some(Instant::now());
-    }
-
     fn keep(&self, outcome: Result<Jwks, FetchError>) {
         let mut state = self.state();
+        state.tried = Some(Instant::now());
         match outcome {
             Ok(keys) => {
                 state.keys = Some(Arc::new(keys));

@@ -23,7 +23,7 @@ fn the_page_and_the_tables_are_equal() {
 fn documented(service: &str) -> BTreeSet<&'static str> {
     let section = PAGE.split("\n## ").find_map(|section| section.strip_prefix(&format!("{service}\n")));
     section
-        .unwrap_or_else(|| panic!("docs/operations.md has no section {service}"))
+        .unwrap_or_default()
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect()

@@ -2,7 +2,8 @@
 //!
 //! The first three are for probes and scrapers and say nothing about accounts. The record of denials is for operators: the
 //! holder of the data folder's operator token reads all of it, an IAM principal that is allowed `irsa:GetDecision` reads what
-//! concerns its own account, signed for the service `irsa`. Accounts are the operator's alone.
+//! concerns its own account, signed for the service `irsa`: of a call across accounts, that it was denied and not why.
+//! Accounts are the operator's alone.
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ pub(super) async fn answer(
         ("health", "") => {
             json_answer(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
         }
-        ("ready", "") => ready(ctx),
+        ("ready", "") => ready(ctx, holds_operator_token(ctx, parts)),
         ("metrics", "") => {
             text_answer("application/openmetrics-text; version=1.0.0; charset=utf-8", ctx.metrics.text())
         }
@@ -55,13 +56,14 @@ pub(super) async fn answer(
 }
 
 /// Ready means that calls are decided by the policies that were written: a document that could not be compiled denies, and
-/// its operator should know.
-fn ready(ctx: &Context) -> Response<Body> {
+/// its operator should know. Which they are names accounts and roles, and is for the holder of the operator token.
+fn ready(ctx: &Context, by_operator: bool) -> Response<Body> {
     let snapshot = ctx.store.snapshot();
     let broken: Vec<_> = snapshot
         .broken_policies()
         .map(|broken| json!({"entity": broken.key.path(), "policy": broken.policy, "reason": broken.reason}))
         .collect();
+    let broken = if by_operator { json!(broken) } else { json!(broken.len()) };
     json_answer(
         StatusCode::OK,
         &json!({"status": "ready", "revision": snapshot.revision().0, "policiesThatDenyEverything": broken}),
@@ -103,18 +105,18 @@ fn holds_operator_token(ctx: &Context, parts: &Parts) -> bool {
 }
 
 fn decisions(ctx: &Context, reader: &Reader, id: &str) -> Response<Body> {
-    let mine = |denial: &Denial| match reader {
-        Reader::Operator => true,
-        Reader::Principal(call) => denial.accounts.contains(&call.account),
+    let view = |denial: &Arc<Denial>| match reader {
+        Reader::Operator => Some(Arc::clone(denial)),
+        Reader::Principal(call) => denial.seen_from(call.account).map(Arc::new),
     };
     if id.is_empty() {
-        let denials = ctx.decisions.newest_first(MOST_LISTED, mine);
+        let denials = ctx.decisions.newest_first(MOST_LISTED, view);
         return json_answer(
             StatusCode::OK,
             &json!({"apiVersion": "irsa/v1", "kind": "DecisionList", "items": denials}),
         );
     }
-    match ctx.decisions.find(id, mine) {
+    match ctx.decisions.find(id, view) {
         Some(denial) => json_answer(
             StatusCode::OK,
             &json!({"apiVersion": "irsa/v1", "kind": "Decision", "decision": denial}),

@@ -4,13 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use irsa_cloud::server::body::Body;
+use irsa_cloud::server::body::{Body, BodyError, collect};
 use irsa_cloud::server::{Peer, Server};
 use irsa_cluster::hosted::Hosted;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 /// The most time a client may take for a TLS handshake, and for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most time that the body of a request to a hosted cluster may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest body that a hosted cluster reads: Kubernetes' own limit for objects is 1.5 MiB in etcd.
 const MOST_HOSTED_BYTES: usize = 2 * 1024 * 1024;
 
@@ -93,17 +93,17 @@ async fn answer(peer: Peer, server: &Server, hosted: &Hosted, request: Request<I
         return server.handle(peer, request).await;
     }
     let (parts, body) = request.into_parts();
-    match Limited::new(body, MOST_HOSTED_BYTES).collect().await {
+    let refused = match collect(body, MOST_HOSTED_BYTES, BODY_TIMEOUT).await {
         Ok(body) => {
-            let request: Request<Bytes> = Request::from_parts(parts, body.to_bytes());
-            hosted.answer(peer.address, request).await.map(Body::from)
+            return hosted.answer(peer.address, Request::from_parts(parts, body)).await.map(Body::from);
         }
-        Err(_too_large_or_broken) => {
-            let mut response = Response::new(Body::from(Vec::new()));
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            response
-        }
-    }
+        Err(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        Err(BodyError::TimedOut) => StatusCode::REQUEST_TIMEOUT,
+        Err(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+    };
+    let mut response = Response::new(Body::from(Vec::new()));
+    *response.status_mut() = refused;
+    response
 }
 
 /// The next connection; none once the server stops. An error of one connection (or a lack of file descriptors) must not end

@@ -8,6 +8,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-A004", include_str!("../../../../../docs/errors/IRSA-A004.md")),
     ("IRSA-A005", include_str!("../../../../../docs/errors/IRSA-A005.md")),
     ("IRSA-A006", include_str!("../../../../../docs/errors/IRSA-A006.md")),
+    ("IRSA-A007", include_str!("../../../../../docs/errors/IRSA-A007.md")),
     ("IRSA-I001", include_str!("../../../../../docs/errors/IRSA-I001.md")),
     ("IRSA-T004", include_str!("../../../../../docs/errors/IRSA-T004.md")),
     ("IRSA-T005", include_str!("../../../../../docs/errors/IRSA-T005.md")),
