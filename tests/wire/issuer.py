@@ -48,7 +48,7 @@ class Issuer:
 
     def claims(self, sub="system:serviceaccount:dev:s3-app", **changes):
         now = int(time.time())
-        namespace, name = (sub.split(":") + ["", "", "", ""])[2:4]
+        namespace, name = (str(sub).split(":") + ["", "", "", ""])[2:4]
         claims = {
             "aud": ["sts.amazonaws.com"],
             "exp": now + 3600,

@@ -62,6 +62,8 @@ struct State {
     keys: Option<Arc<Jwks>>,
     fetched: Option<Instant>,
     tried: Option<Instant>,
+    /// When the last fetch ended, well or not.
+    ended: Option<Instant>,
     last_error: Option<FetchError>,
 }
 
@@ -95,6 +97,8 @@ impl Issuers {
             return Ok(keys);
         }
         if entry.may_fetch() {
+            // Noted before as well: whoever hangs up meanwhile ends this function here.
+            entry.note_try();
             let outcome = fetch::fetch_keys(issuer, &self.settings).await;
             entry.keep(outcome);
         }
@@ -147,6 +151,14 @@ impl Issuer {
 
     fn may_fetch(&self) -> bool {
         self.state().tried.is_none_or(|at| at.elapsed() >= BETWEEN_FETCHES)
+    }
+
+    fn answered_since(&self, arrived: Instant) -> bool {
+        self.state().ended.is_some_and(|ended| ended >= arrived)
+    }
+
+    fn note_try(&self) {
+        self.state().tried = Some(Instant::now());
     }
 
     fn keep(&self, outcome: Result<Jwks, FetchError>) {
