@@ -62,8 +62,6 @@ struct State {
     keys: Option<Arc<Jwks>>,
     fetched: Option<Instant>,
     tried: Option<Instant>,
-    /// When the last fetch ended, well or not.
-    ended: Option<Instant>,
     last_error: Option<FetchError>,
 }
 
@@ -151,10 +149,6 @@ impl Issuer {
 
     fn may_fetch(&self) -> bool {
         self.state().tried.is_none_or(|at| at.elapsed() >= BETWEEN_FETCHES)
-    }
-
-    fn answered_since(&self, arrived: Instant) -> bool {
-        self.state().ended.is_some_and(|ended| ended >= arrived)
     }
 
     fn note_try(&self) {
