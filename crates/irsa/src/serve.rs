@@ -18,6 +18,7 @@ use irsa_cloud::s3;
 use irsa_cloud::server::Server;
 use irsa_cluster::hosted::Hosted;
 use irsa_store::{Embedded, OpenError, Store};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,6 +50,7 @@ impl Running {
 
 /// Starts a server. With `--ephemeral`, `folder` holds only what other commands need to find it.
 pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, CliError> {
+    take_all_descriptors();
     let issuers = Issuers::new(issuer_settings(settings)?);
     let plain = bind(settings.listen, "--listen").await?;
     let over_tls = bind(settings.listen_tls, "--listen-tls").await?;
@@ -107,6 +109,13 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
 /// The clock, in seconds since the epoch.
 pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// Raises the soft limit of open files to the hard one: 1,024, the usual soft limit, is soon reached by idle connections, and
+/// then nobody else is served. Where it cannot be raised the server works with what it has.
+fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
