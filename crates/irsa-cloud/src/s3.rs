@@ -43,6 +43,7 @@ use s3s::service::S3Service;
 
 use self::admission::{Exchange, Refused, Signed};
 use self::body::{Checked, Claims, Verdict};
+use self::hosts::Domains;
 use self::storage::Storage;
 use crate::authorize::{Call, Facts};
 use crate::context::Context;
@@ -56,6 +57,7 @@ pub use protocol::OPERATIONS;
 /// S3, ready to answer.
 pub struct Front {
     codec: S3Service,
+    domains: Domains,
 }
 
 /// Why the objects cannot be opened.
@@ -70,7 +72,17 @@ impl Front {
     /// [`OpenError`] when the folder or what is in it cannot be read and written.
     pub fn open(objects: Option<&Path>, domains: Vec<String>) -> Result<Self, OpenError> {
         let storage = Storage::open(objects).map_err(|error| OpenError(error.to_string()))?;
-        Ok(Self { codec: protocol::codec(storage, domains) })
+        let domains = Domains::new(domains);
+        Ok(Self { codec: protocol::codec(storage, domains.clone()), domains })
+    }
+
+    /// Whether the request's host names a bucket, so that its whole path is a key.
+    #[must_use]
+    pub fn is_bucket_host(&self, parts: &Parts) -> bool {
+        // As the signature and the codec do: HTTP/2 has the host in the URI.
+        let header = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = header.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+        host.is_some_and(|host| self.domains.bucket(host).is_some())
     }
 
     /// Answers one request; returns the operation's name beside the answer.

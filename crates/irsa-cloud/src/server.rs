@@ -85,6 +85,12 @@ impl Server {
         answer.response
     }
 
+    /// Whether the request's host names a bucket: then no path of it is anything but a key.
+    #[must_use]
+    pub fn is_bucket_host(&self, parts: &Parts) -> bool {
+        self.s3.is_bucket_host(parts)
+    }
+
     async fn route<B>(&self, peer: Peer, parts: Parts, body: B) -> Answer
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -99,7 +105,7 @@ impl Server {
             facts.region.clone_from(&presented.scope.region);
         }
         let facts = Arc::new(facts);
-        if parts.uri.path().starts_with("/_irsa/") {
+        if parts.uri.path().starts_with("/_irsa/") && !self.s3.is_bucket_host(&parts) {
             let response = operator::answer(&self.ctx, &parts, presented.as_ref(), &facts).await;
             return Answer { response, service: "irsa", operation: "operator" };
         }

@@ -4,6 +4,7 @@ use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
 /// The domains below which a host names a bucket. Any other host is addressed in path style.
+#[derive(Clone)]
 pub(super) struct Domains(Vec<String>);
 
 impl Domains {
@@ -11,7 +12,7 @@ impl Domains {
         Self(domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect())
     }
 
-    fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
+    pub(super) fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
         let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
         let name = if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host };
         self.0.iter().find_map(|domain| {

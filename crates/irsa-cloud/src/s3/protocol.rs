@@ -21,7 +21,7 @@ use super::{
 const MOST_XML_BYTES: usize = 4 * 1024 * 1024;
 
 /// The codec, with every operation behind it.
-pub(super) fn codec(storage: Storage, domains: Vec<String>) -> S3Service {
+pub(super) fn codec(storage: Storage, domains: Domains) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = MOST_XML_BYTES;
     // Forms are refused before they get there.
@@ -29,7 +29,7 @@ pub(super) fn codec(storage: Storage, domains: Vec<String>) -> S3Service {
     config.form_max_parts = 0;
     let mut builder = S3ServiceBuilder::new(Operations { storage: Arc::new(storage) });
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_host(Domains::new(domains));
+    builder.set_host(domains);
     builder.build()
 }
 

@@ -89,10 +89,10 @@ pub(super) async fn serve_tls(
 }
 
 async fn answer(peer: Peer, server: &Server, hosted: &Hosted, request: Request<Incoming>) -> Response<Body> {
-    if !Hosted::serves(request.uri().path()) {
-        return server.handle(peer, request).await;
-    }
     let (parts, body) = request.into_parts();
+    if !Hosted::serves(parts.uri.path()) || server.is_bucket_host(&parts) {
+        return server.handle(peer, Request::from_parts(parts, body)).await;
+    }
     let refused = match collect(body, MOST_HOSTED_BYTES, BODY_TIMEOUT).await {
         Ok(body) => {
             return hosted.answer(peer.address, Request::from_parts(parts, body)).await.map(Body::from);
