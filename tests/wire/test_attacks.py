@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+import resource
 import socket
 import ssl
 import time
@@ -186,6 +187,16 @@ def test_hosts_name_the_bucket_that_was_signed(objects, host, path, target, more
     assert SECRET not in objects.send("GET", path, host=host, target=target, more=more)
 
 
+@pytest.mark.parametrize("key", ["id/x", "k8/x", "_irsa/health", "_irsa/accounts/999999999999"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_below_a_buckets_host_every_path_is_a_key(objects, key, tls):
+    body = f"the object {key}".encode()
+    objects.s3.put_object(Bucket="mine-bucket", Key=key, Body=body)
+    headers = signed("GET", f"/{key}", "mine-bucket.s3.test", objects.key)
+    answer = raw(objects.server, request("GET", f"/{key}", headers), tls=tls)
+    assert outcome(answer)[0] == 200 and answer.endswith(body), answer
+
+
 @pytest.mark.parametrize(
     ("header", "status"),
     [
@@ -359,6 +370,44 @@ def test_policies_of_another_account_cannot_be_used(server):
     ]:
         assert code(call, PolicyArn=arn, **arguments) == "NoSuchEntity", call
     assert code(iam.put_user_permissions_boundary, UserName="borrower", PermissionsBoundary=arn) == "NoSuchEntity"
+
+
+# What the denied write
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://x.test/\x1b[2J\x1b]0;title\x07",
+        "https://x.test/$(reboot)",
+        "https://x.test/;reboot",
+        "https://x.test/`reboot`",
+        "https://x.test/'\u202ereboot",
+        "https://x.test/ --profile other",
+    ],
+)
+def test_a_strangers_token_steers_neither_the_terminal_nor_the_shell(server, issuer, tmp_path):
+    claims = {"iss": issuer, "sub": "system:serviceaccount:x:x", "aud": "x", "exp": int(time.time()) + 600}
+    head = json.dumps({"alg": "RS256", "kid": "x"})
+    token = ".".join(b64(part.encode()) for part in (head, json.dumps(claims), "no signature"))
+    asker = type("Asker", (), {"server": server})()
+    assert code(World.exchange, self=asker, token=token, role=f"arn:aws:iam::{FIRST}:role/any") == "InvalidIdentityToken"
+    colours = {"CLICOLOR_FORCE": "1"}
+    report = server.run("irsa", "why", "--last", env=colours).stdout
+    assert "x.test" in report and "\x1b[" in report, "it is coloured, as on a terminal"
+    assert "\x1b[2J" not in report and "\u202e" not in report and "\x07" not in report
+    assert "--url" not in report, "no command is proposed with what a shell would read"
+
+
+def test_a_strangers_key_does_not_steer_the_terminal(server):
+    server.client("s3").create_bucket(
+        Bucket="a-private-bucket", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    answer = raw(server, request("GET", "/a-private-bucket/%1B%5B2Jgone%E2%80%AE", {"host": "x"}))
+    assert outcome(answer) == (403, "AccessDenied")
+    report = server.run("irsa", "why", "--last", env={"CLICOLOR_FORCE": "1"}).stdout
+    assert "gone" in report and "\x1b[" in report, "it is coloured, as on a terminal"
+    assert "\x1b[2J" not in report and "\u202e" not in report
 
 
 # Rights of one's own
@@ -676,16 +725,25 @@ def alive(server):
         return answer.status == 200 and time.monotonic() - started < 2
 
 
-def test_idle_connections_hold_nobody_up(server):
-    url = urllib.parse.urlsplit(server.endpoint)
-    idle = []
+def test_idle_connections_hold_nobody_up(fresh_server):
+    """More than the soft limit of open files lets in; the server raises it to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2_048:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        server = fresh_server()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    url, idle = urllib.parse.urlsplit(server.endpoint), []
     try:
         for _ in range(900):
-            idle.append(socket.create_connection((url.hostname, url.port)))
+            idle.append(socket.create_connection((url.hostname, url.port), 5))
         assert alive(server)
     finally:
         for connection in idle:
             connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(

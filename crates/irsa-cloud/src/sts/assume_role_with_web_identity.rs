@@ -119,7 +119,7 @@ impl Scene<'_> {
         let unverified =
             Unverified::parse(token).map_err(|error| self.bad_token("IRSA-T060", &error, None))?;
         let issuer = unverified.issuer();
-        let provider = self.provider(issuer)?;
+        let provider = self.provider(unverified.claims())?;
         let keys = match self.hosted_keys(issuer) {
             Some(keys) => keys,
             None => self
@@ -138,7 +138,8 @@ impl Scene<'_> {
         Ok((provider, claims))
     }
 
-    fn provider(&self, issuer: &str) -> Result<Arc<Stored<OidcProvider>>, StsError> {
+    fn provider(&self, claims: &Claims) -> Result<Arc<Stored<OidcProvider>>, StsError> {
+        let issuer = &claims.iss;
         irsa_token::discovery::provider_name(issuer)
             .ok()
             .and_then(|name| self.snapshot.provider(self.role_arn.account, &name))
@@ -149,8 +150,10 @@ impl Scene<'_> {
                     "account {} has no OIDC provider for the token's issuer {issuer}; the provider is looked up in the role's account",
                     self.role_arn.account
                 );
-                let fix = format!("aws iam create-open-id-connect-provider --url {issuer} --client-id-list sts.amazonaws.com");
-                self.token_error("IRSA-T021", "InvalidIdentityToken", message, reason, None, Some(fix))
+                let fix = is_plain_word(issuer).then(|| {
+                    format!("aws iam create-open-id-connect-provider --url {issuer} --client-id-list sts.amazonaws.com")
+                });
+                self.token_error("IRSA-T021", "InvalidIdentityToken", message, reason, Some(claims), fix)
             })
     }
 
@@ -182,7 +185,7 @@ impl Scene<'_> {
             "the token's audience {audiences:?} is none of the provider's client ids {:?}",
             provider.client_ids
         );
-        let fix = audiences.first().map(|audience| {
+        let fix = audiences.first().filter(|audience| is_plain_word(audience)).map(|audience| {
             format!(
                 "aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {} --client-id {audience}",
                 provider.arn()
@@ -201,7 +204,10 @@ impl Scene<'_> {
         let fix = self
             .snapshot
             .role(self.role_arn.account, &self.role_arn.name)
-            .map(|role| format!("the account has {}: paths are part of the ARN", role.arn()));
+            .map(|role| format!("the account has {}: paths are part of the ARN", role.arn()))
+            .or_else(|| {
+                Some("`aws iam list-roles` shows the account's roles; compare with the annotation eks.amazonaws.com/role-arn of the ServiceAccount".to_owned())
+            });
         let mut denial = self.denial("IRSA-T063", reason, fix);
         denial.principal.clone_from(&identity.provider_arn);
         denial.subject = Some(identity.subject.clone());
@@ -287,6 +293,13 @@ fn audiences(claims: &Claims) -> Vec<String> {
         Some(party) => vec![party.clone()],
         None => claims.aud.clone(),
     }
+}
+
+/// Whether a claim may stand in a command that somebody will paste: what a shell might read as more than a word may not,
+/// since anybody can write a token.
+fn is_plain_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/._%~-".contains(&byte);
+    !text.starts_with('-') && text.bytes().all(plain)
 }
 
 fn policy_arns(input: &AssumeRoleWithWebIdentityInput) -> Vec<String> {

@@ -19,7 +19,8 @@ pub(crate) async fn exec(arguments: Exec) -> Result<ExitCode, CliError> {
     if environment.role_arn.is_none() {
         note(&format!(
             "the ServiceAccount {namespace}/{service_account} has no annotation eks.amazonaws.com/role-arn: the command runs \
-             without an AWS identity, as its pod would"
+             without an AWS identity, as its pod would; give it one with `kubectl annotate serviceaccount -n {namespace} \
+             {service_account} eks.amazonaws.com/role-arn=ROLE-ARN`"
         ));
     }
     let Some((program, rest)) = command.split_first() else {

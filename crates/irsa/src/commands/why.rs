@@ -54,6 +54,7 @@ fn authorization_id(text: &str) -> Option<&str> {
 
 /// What people read: who, what, every layer, the statement and condition that decided, and the likely fix.
 pub(crate) fn report(decision: &Value) -> String {
+    let decision = &printable(decision);
     let text = |name: &str| decision.get(name).and_then(Value::as_str).unwrap_or_default();
     let time =
         decision.get("time").and_then(Value::as_i64).and_then(|time| jiff::Timestamp::from_second(time).ok());
@@ -79,6 +80,24 @@ pub(crate) fn report(decision: &Value) -> String {
     }
     out.push_str(&format!("{FAINT}more   irsa explain {}{FAINT:#}\n", text("code")));
     out
+}
+
+/// The same without what steers a terminal. Keys, session names and the claims of tokens are written by whoever was denied.
+fn printable(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.chars().map(visible).collect()),
+        Value::Array(values) => values.iter().map(printable).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), printable(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Control characters, and those that turn the direction of text around (Unicode TR 9 §2), as U+FFFD.
+fn visible(character: char) -> char {
+    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if character.is_control() || turns { char::REPLACEMENT_CHARACTER } else { character }
 }
 
 /// The layers that could have had a say and have no policy here.
