@@ -457,6 +457,36 @@ def test_session_tokens_go_with_their_key_and_their_user(server):
     assert code(left.list_buckets) == "InvalidToken", "a user made anew is another user"
 
 
+def test_the_session_of_a_deleted_role_gains_nothing_by_its_end(server):
+    """A bucket policy names the role's id, which its old sessions still have; the role's own denials are gone with it."""
+    iam, s3 = server.client("iam"), server.client("s3")
+    bucket = "of-the-deleted-role"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="open", Body=PUBLIC)
+    s3.put_object(Bucket=bucket, Key="closed", Body=SECRET)
+    make = lambda: iam.create_role(RoleName="ended", AssumeRolePolicyDocument=trust({"AWS": FIRST}))["Role"]["Arn"]
+    role = make()
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/closed"}
+    iam.put_role_policy(RoleName="ended", PolicyName="p", PolicyDocument=document(deny))
+    grant = {"Principal": {"AWS": role}, "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(allow("s3:GetObject") | grant))
+
+    def session():
+        given = server.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        key = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        return server.client("s3", key=key)
+
+    rights = lambda client: [code(client.get_object, Bucket=bucket, Key=key) for key in ("open", "closed")]
+    old = session()
+    assert rights(old) == ["OK", "AccessDenied"]
+    iam.delete_role_policy(RoleName="ended", PolicyName="p")
+    iam.delete_role(RoleName="ended")
+    assert rights(old) == ["AccessDenied", "AccessDenied"]
+    make()
+    assert rights(old) == ["AccessDenied", "AccessDenied"]
+    assert rights(session()) == ["AccessDenied", "AccessDenied"], "the policy names the role that was"
+
+
 # The administrator's own paths
 
 

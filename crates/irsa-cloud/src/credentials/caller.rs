@@ -180,7 +180,8 @@ fn user(snapshot: &Snapshot, account: AccountId, name: &str, id: Option<&str>) -
     Some(caller)
 }
 
-/// The session of a role that was deleted, or made anew, keeps its name and loses every right.
+/// The session of a role that was deleted, or made anew, keeps its name and loses every right, those too that resources'
+/// policies give it: with the role went its boundary and the denials of its policies.
 fn role_session(
     snapshot: &Snapshot,
     account: AccountId,
@@ -198,6 +199,8 @@ fn role_session(
     };
     let mut caller = Caller::bare(principal, Some(account), format!("{id}:{session_name}"));
     let Some(role) = snapshot.role(account, name).filter(|role| role.id == id) else {
+        let denies_all = |policy| NamedPolicy { name: "none: the role was deleted".into(), policy };
+        caller.identity.extend(deny_all().map(denies_all));
         return caller;
     };
     caller.tags = role.tags.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
