@@ -821,6 +821,18 @@ def test_bodies_that_never_come_are_not_waited_for(clusters):
             assert b"<timeout>" not in answer, door
 
 
+def test_nobody_else_on_the_machine_reads_the_data(fresh_server, tmp_path):
+    """Also in a folder that was there before and that others may enter, as a mounted volume is."""
+    tmp_path.chmod(0o755)
+    server = fresh_server(ephemeral=False, data=tmp_path)
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="kept-apart", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="kept-apart", Key="small", Body=SECRET)
+    s3.put_object(Bucket="kept-apart", Key="large", Body=SECRET * 100_000)
+    open_to_others = {path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077}
+    assert open_to_others <= {"ca.pem", "server.json", "server.log"}
+
+
 def test_nothing_secret_is_logged(clusters, world):
     for server in (clusters.server, world.server):
         log = (server.data / "server.log").read_text()

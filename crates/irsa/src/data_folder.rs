@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `state.redb` | accounts, roles, policies, clusters, buckets (the store) |
-//! | `objects/` | S3's objects |
+//! | `objects/` | S3's objects; 0700 |
 //! | `credentials` | the administrators' keys, in the AWS credentials format; 0600 |
 //! | `operator.token` | what `irsa why` and `irsa account` prove themselves with; 0600 |
 //! | `ca.pem`, `ca.key` | the certificate authority of issuers and hosted clusters; the key 0600 |
@@ -11,7 +11,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use irsa_cloud::accounts::AdministratorKey;
@@ -77,6 +77,18 @@ impl DataFolder {
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder of S3's objects, for the owner alone also where the data folder was there before and is open to others (a
+    /// mounted volume).
+    pub(crate) fn objects(&self) -> Result<PathBuf, CliError> {
+        let path = self.path.join("objects");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .create(&path)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o700)))
+            .map_err(|error| self.unusable("written to", &error))?;
+        Ok(path)
     }
 
     /// Where the running server listens, as it wrote it.

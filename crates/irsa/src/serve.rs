@@ -84,7 +84,7 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
             certificate_authority: tls.authority_pem.clone(),
         },
     });
-    let objects: Option<PathBuf> = (!settings.ephemeral).then(|| folder.path().join("objects"));
+    let objects: Option<PathBuf> = if settings.ephemeral { None } else { Some(folder.objects()?) };
     let front = s3::Front::open(objects.as_deref(), settings.s3_domain.clone()).map_err(|error| {
         CliError::undecided("IRSA-X006", format!("the objects cannot be opened: {error}"))
             .with_fix("check the folder's owner and the free space, or name another with --data DIR")
