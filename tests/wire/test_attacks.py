@@ -264,6 +264,15 @@ def test_presigned_urls_are_good_for_what_was_signed(objects, method, change, st
     assert (outcome(answer)[0], SECRET in answer) == (status, False), answer
 
 
+def test_each_refusal_is_of_its_own_request(objects):
+    """Refused before the body is sent, on a connection that ends with that."""
+    upload = objects.s3.create_multipart_upload(Bucket="mine-bucket", Key="refused")["UploadId"]
+    part = lambda **which: code(objects.s3.upload_part, Bucket="mine-bucket", UploadId=upload, Body=b"x", **which)
+    for _ in range(150):
+        assert part(Key="another", PartNumber=1) == "NoSuchUpload"
+        assert part(Key="refused", PartNumber=10_001) == "InvalidArgument"
+
+
 def test_parts_belong_to_their_upload(objects):
     s3, user = objects.s3, objects.user
     mine = dict(Bucket="mine-bucket", Key="parts")

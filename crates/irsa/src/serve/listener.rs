@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -36,7 +36,11 @@ pub(super) async fn serve_plain(
         connections.spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
                 let server = Arc::clone(&server);
-                async move { Ok::<_, Infallible>(server.handle(peer, request).await) }
+                async move {
+                    let waits = waits_for_leave(&request);
+                    let response = server.handle(peer, request).await;
+                    Ok::<_, Infallible>(if waits { announced(response) } else { response })
+                }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -72,7 +76,11 @@ pub(super) async fn serve_tls(
             };
             let service = service_fn(move |request: Request<Incoming>| {
                 let (server, hosted) = (Arc::clone(&server), Arc::clone(&hosted));
-                async move { Ok::<_, Infallible>(answer(peer, &server, &hosted, request).await) }
+                async move {
+                    let waits = waits_for_leave(&request);
+                    let response = answer(peer, &server, &hosted, request).await;
+                    Ok::<_, Infallible>(if waits { announced(response) } else { response })
+                }
             });
             let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
             builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -103,6 +111,20 @@ async fn answer(peer: Peer, server: &Server, hosted: &Hosted, request: Request<I
     };
     let mut response = Response::new(Body::from(Vec::new()));
     *response.status_mut() = refused;
+    response
+}
+
+/// Whether a client holds its body back until it is asked for (RFC 9110 §10.1.1).
+fn waits_for_leave(request: &Request<Incoming>) -> bool {
+    request.version() <= Version::HTTP_11 && request.headers().contains_key(header::EXPECT)
+}
+
+/// A refusal comes before the body, after which the connection cannot be used again: a client that is not told sends its next
+/// request into the closing connection, and botocore then takes the last refusal for the answer to that.
+fn announced(mut response: Response<Body>) -> Response<Body> {
+    if !response.status().is_success() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
