@@ -3,6 +3,8 @@
 //! An ARN has five colons that count; the resource may hold more. Source: "Amazon Resource Names (ARNs)", AWS General
 //! Reference, and "IAM identifiers", IAM User Guide.
 
+use std::cell::OnceCell;
+
 /// An ARN split at its first five colons. Borrowed: splitting allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
@@ -21,14 +23,16 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Splits `text`; `None` when it does not start with `arn:` or has fewer than five colons.
     pub fn parse(text: &'a str) -> Option<Arn<'a>> {
-        let mut parts = text.strip_prefix("arn:")?.splitn(5, ':');
-        Some(Arn {
-            partition: parts.next()?,
-            service: parts.next()?,
-            region: parts.next()?,
-            account: parts.next()?,
-            resource: parts.next()?,
-        })
+        let mut rest = text.strip_prefix("arn:")?;
+        // A loop over bytes: the parts are too short for a searcher to pay.
+        let mut part = || {
+            let colon = rest.bytes().position(|byte| byte == b':')?;
+            let part = rest.get(..colon);
+            rest = rest.get(colon + 1..)?;
+            part
+        };
+        let (partition, service, region, account) = (part()?, part()?, part()?, part()?);
+        Some(Arn { partition, service, region, account, resource: rest })
     }
 
     /// What kind of principal this ARN names, if it names one.
@@ -49,6 +53,27 @@ impl<'a> Arn<'a> {
             ("sts", "federated-user") => name.map(|_| PrincipalArn::FederatedUser),
             _ => None,
         }
+    }
+}
+
+/// A text that may be an ARN, split when the parts are asked for.
+#[derive(Debug)]
+pub(crate) struct ArnText<'a> {
+    text: &'a str,
+    parts: OnceCell<Option<Arn<'a>>>,
+}
+
+impl<'a> ArnText<'a> {
+    pub(crate) fn new(text: &'a str) -> ArnText<'a> {
+        ArnText { text, parts: OnceCell::new() }
+    }
+
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    pub(crate) fn parts(&self) -> Option<&Arn<'a>> {
+        self.parts.get_or_init(|| Arn::parse(self.text)).as_ref()
     }
 }
 

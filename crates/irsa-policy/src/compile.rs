@@ -5,11 +5,11 @@
 
 pub(crate) mod principal;
 
-use crate::arn::Arn;
+use crate::arn::ArnText;
 use crate::condition::Condition;
 use crate::document::{self, Clause, Document, Effect, MalformedPolicy, PolicyType, PrincipalKind, Span};
 use crate::pattern::{ArnPattern, Pattern, Syntax};
-use crate::request::{Context, Request, hash};
+use crate::request::{Context, Request, folded_hash};
 use principal::{Grant, Principals};
 
 /// A policy, validated and compiled. Immutable; identical documents can share one.
@@ -90,12 +90,16 @@ impl Policy {
 
     /// Whether a Deny statement applies.
     pub(crate) fn denies(&self, question: &Question<'_>) -> bool {
-        self.deny.candidates(question).any(|statement| self.grant(statement, question).is_some())
+        self.deny.may_concern(&question.action)
+            && self.deny.candidates(question).any(|statement| self.grant(statement, question).is_some())
     }
 
     /// What the Allow statements that apply grant at best.
     pub(crate) fn allows(&self, question: &Question<'_>) -> Option<Grant> {
         let mut best = None;
+        if !self.allow.may_concern(&question.action) {
+            return best;
+        }
         for candidate in self.allow.candidates(question) {
             best = best.max(self.grant(candidate, question));
             if best == Some(Grant::Direct) {
@@ -123,18 +127,19 @@ impl Policy {
     }
 }
 
-/// A request prepared for matching: its action folded and hashed, its resource split.
+/// A request prepared for matching: its action hashed, its resource split when a pattern asks for the parts.
 pub(crate) struct Question<'a> {
     pub(crate) request: &'a Request<'a>,
-    pub(crate) action: Action,
-    pub(crate) arn: Option<Arn<'a>>,
+    pub(crate) action: Action<'a>,
+    pub(crate) resource: ArnText<'a>,
     /// Whether the caller has a permissions boundary: `NotPrincipal` never exempts such callers.
     pub(crate) bounded: bool,
 }
 
 impl<'a> Question<'a> {
     pub(crate) fn new(request: &'a Request<'a>, bounded: bool) -> Question<'a> {
-        Question { request, action: Action::new(request.action), arn: Arn::parse(request.resource), bounded }
+        let action = Action::new(request.action);
+        Question { request, action, resource: ArnText::new(request.resource), bounded }
     }
 
     pub(crate) fn context(&self) -> &'a Context {
@@ -142,35 +147,19 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The action in lower case, on the stack.
-pub(crate) struct Action {
-    bytes: [u8; Action::MAX],
-    length: usize,
+/// The action that is asked for. Its case does not matter.
+pub(crate) struct Action<'a> {
+    /// Empty when it is none, so that no statement matches.
+    text: &'a str,
     hash: u64,
 }
 
-impl Action {
-    /// Longer than any action that exists. What is longer matches no statement.
-    const MAX: usize = 128;
-
-    fn new(action: &str) -> Action {
-        let mut bytes = [0; Action::MAX];
+impl Action<'_> {
+    fn new(text: &str) -> Action<'_> {
         // Only `service:Action` can match, and not even `*` matches anything else.
-        let valid = action.contains(':') && !action.bytes().any(|b| b.is_ascii_whitespace() || b == b',');
-        let length = match bytes.get_mut(..action.len()).filter(|_| valid) {
-            Some(target) => {
-                target.copy_from_slice(action.as_bytes());
-                target.make_ascii_lowercase();
-                action.len()
-            }
-            None => 0,
-        };
-        let hash = hash(bytes.get(..length).unwrap_or_default());
-        Action { bytes, length, hash }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+        let valid = text.contains(':') && !text.bytes().any(|b| b.is_ascii_whitespace() || b == b',');
+        let text = if valid { text } else { "" };
+        Action { text, hash: folded_hash(text) }
     }
 }
 
@@ -248,7 +237,7 @@ impl Actions {
         for value in clause.iter().flat_map(|clause| &clause.values) {
             let folded = value.value.to_ascii_lowercase();
             match Pattern::compile(&folded, Syntax { wildcards: true, variables: false }) {
-                Pattern::Exact(action) => exact.push((hash(action.as_bytes()), action)),
+                Pattern::Exact(action) => exact.push((folded_hash(&action), action)),
                 glob => globs.push(glob),
             }
         }
@@ -256,12 +245,14 @@ impl Actions {
         Actions { negated, exact: exact.into(), globs: globs.into() }
     }
 
-    fn matches(&self, action: &Action) -> bool {
-        if action.length == 0 {
+    fn matches(&self, action: &Action<'_>) -> bool {
+        if action.text.is_empty() {
             return false;
         }
-        let named = self.exact.iter().any(|(hash, name)| *hash == action.hash && **name == *action.as_str())
-            || self.globs.iter().any(|glob| glob.matches(action.as_str(), Context::EMPTY));
+        let is_exact =
+            |(hash, name): &(u64, Box<str>)| *hash == action.hash && name.eq_ignore_ascii_case(action.text);
+        let named = self.exact.iter().any(is_exact)
+            || self.globs.iter().any(|glob| glob.matches_ignoring_case(action.text, Context::EMPTY));
         named != self.negated
     }
 }
@@ -291,11 +282,7 @@ impl Resources {
             return false;
         }
         let named = self.any
-            || question.arn.as_ref().is_some_and(|arn| {
-                self.patterns
-                    .iter()
-                    .any(|pattern| pattern.matches(arn, question.request.resource, question.context()))
-            });
+            || self.patterns.iter().any(|pattern| pattern.matches(&question.resource, question.context()));
         named != self.negated
     }
 
@@ -307,6 +294,9 @@ impl Resources {
 /// Which statements of one effect may concern an action.
 #[derive(Debug, Clone)]
 struct Index {
+    /// A bit for each action that has an exact statement, all bits when there are others: what most policies answer most
+    /// requests from.
+    filter: u128,
     exact: Box<[(u64, u32)]>,
     rest: Box<[u32]>,
 }
@@ -325,7 +315,16 @@ impl Index {
         }
         exact.sort_unstable();
         exact.dedup();
-        Index { exact: exact.into(), rest: rest.into() }
+        let filter = match rest.is_empty() {
+            true => exact.iter().fold(0, |filter, (hash, _)| filter | filter_bit(*hash)),
+            false => u128::MAX,
+        };
+        Index { filter, exact: exact.into(), rest: rest.into() }
+    }
+
+    /// Whether any statement may concern the action.
+    fn may_concern(&self, action: &Action<'_>) -> bool {
+        self.filter & filter_bit(action.hash) != 0
     }
 
     fn candidates(&self, question: &Question<'_>) -> impl Iterator<Item = u32> {
@@ -337,4 +336,8 @@ impl Index {
             .map(|(_, number)| *number)
             .chain(self.rest.iter().copied())
     }
+}
+
+fn filter_bit(hash: u64) -> u128 {
+    1 << (hash >> 57)
 }

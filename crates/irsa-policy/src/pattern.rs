@@ -52,12 +52,17 @@ impl Pattern {
         }
     }
 
-    /// As [`Pattern::matches`], but ASCII letters match in either case. For patterns compiled without wildcards.
+    /// As [`Pattern::matches`], but ASCII letters match in either case.
     pub(crate) fn matches_ignoring_case(&self, text: &str, context: &Context) -> bool {
         match self {
             Pattern::Exact(exact) => exact.eq_ignore_ascii_case(text),
+            Pattern::Any => true,
+            Pattern::Prefix(prefix) => starts_with(text.as_bytes(), 0, prefix, true).is_some(),
+            Pattern::Suffix(suffix) => text
+                .len()
+                .checked_sub(suffix.len())
+                .is_some_and(|at| starts_with(text.as_bytes(), at, suffix, true).is_some()),
             Pattern::Glob(parts) => glob(parts, text, context, true),
-            Pattern::Any | Pattern::Prefix(_) | Pattern::Suffix(_) => self.matches(text, context),
         }
     }
 

@@ -122,12 +122,14 @@ impl Values {
 /// The condition keys that a request carries, by case-insensitive name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Context {
+    /// The keys' hashes, apart: a search reads these and little else.
+    hashes: Vec<u64>,
     entries: Vec<(Key, Values)>,
 }
 
 impl Context {
     /// For patterns without variables.
-    pub(crate) const EMPTY: &'static Context = &Context { entries: Vec::new() };
+    pub(crate) const EMPTY: &'static Context = &Context { hashes: Vec::new(), entries: Vec::new() };
 
     /// A context without any key.
     pub fn new() -> Context {
@@ -163,13 +165,17 @@ impl Context {
         let key = Key::new(name);
         match self.entries.iter_mut().find(|(known, _)| *known == key) {
             Some(entry) => *entry = (key, values),
-            None => self.entries.push((key, values)),
+            None => {
+                self.hashes.push(key.hash);
+                self.entries.push((key, values));
+            }
         }
         self
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<&Values> {
-        self.entries.iter().find(|(known, _)| known == key).map(|(_, values)| values)
+        let alike = self.hashes.iter().zip(&self.entries).filter(|(hash, _)| **hash == key.hash);
+        alike.map(|(_, entry)| entry).find(|(known, _)| known == key).map(|(_, values)| values)
     }
 
     /// The one value of a key: what a variable is replaced by. Multivalued keys have none (IAM User Guide, variables).
@@ -220,7 +226,7 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(name: &str) -> Key {
         let folded = name.to_ascii_lowercase().into_boxed_str();
-        Key { hash: hash(folded.as_bytes()), folded, name: name.into() }
+        Key { hash: folded_hash(name), folded, name: name.into() }
     }
 
     /// The name as it was written.
@@ -235,9 +241,66 @@ impl PartialEq for Key {
     }
 }
 
-/// FNV-1a. Equal hashes are always confirmed by comparing the text, so collisions cost time only.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+/// Hashes without regard to ASCII case, eight bytes at a time, as FxHash does. Equal hashes are always confirmed by comparing
+/// the text, so collisions cost time only.
+pub(crate) fn folded_hash(text: &str) -> u64 {
+    let mix = |hash: u64, word: [u8; 8]| {
+        let word = lower_case(u64::from_le_bytes(word));
+        (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let hash = words.iter().fold(text.len() as u64, |hash, word| mix(hash, *word));
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    mix(hash, last)
+}
+
+/// Eight ASCII letters at once; other bytes stay as they are.
+fn lower_case(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x80 * ONES;
+    let low = word & !TOPS;
+    let from_a = low + ONES * (0x80 - 0x41);
+    let after_z = low + ONES * (0x80 - 0x5b);
+    let is_upper = (from_a ^ after_z) & !word & TOPS;
+    word | (is_upper >> 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_do_not_mind_ascii_case() {
+        let every: String = (0..=0x7f_u8).map(char::from).collect();
+        assert_eq!(folded_hash(&every), folded_hash(&every.to_ascii_lowercase()));
+        assert_eq!(folded_hash("AWS:SourceIP"), folded_hash("aws:sourceip"));
+        let texts = [
+            "",
+            "\0",
+            "a",
+            "b",
+            "@",
+            "`",
+            "[",
+            "{",
+            "é",
+            "É",
+            "aws:sourceip",
+            "aws:sourceiq",
+            "12345678",
+            "123456780",
+        ];
+        let different: std::collections::BTreeSet<u64> = texts.into_iter().map(folded_hash).collect();
+        assert_eq!(different.len(), texts.len());
+    }
+
+    #[test]
+    fn keys_are_found_in_any_case_and_replaced() {
+        let mut context = Context::new();
+        context.set("aws:SourceIp", "1").set("k", "2").set("AWS:sourceip", "3");
+        assert_eq!(context.get("aws:sourceIP"), Some(&Values::Single("3".into())));
+        assert_eq!(context.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["AWS:sourceip", "k"]);
+        assert_eq!(context.get("absent"), None);
+    }
 }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::decimal::{self, Decimal};
 use super::moment;
 use super::operator::{Comparison, Family};
-use crate::arn::Arn;
+use crate::arn::{Arn, ArnText};
 use crate::pattern::{ArnPattern, Pattern, Syntax};
 use crate::request::Context;
 
@@ -61,9 +61,10 @@ impl Wanted {
             Wanted::Binary(wanted) => wanted.iter().flatten().any(|wanted| is_base64_of(found, wanted)),
             Wanted::Ip(wanted) => address(found)
                 .is_some_and(|found| wanted.iter().flatten().any(|network| network.contains(&found))),
-            Wanted::Arn(wanted) => Arn::parse(found).is_some_and(|arn| {
-                wanted.iter().flatten().any(|pattern| pattern.matches(&arn, found, context))
-            }),
+            Wanted::Arn(wanted) => {
+                let arn = ArnText::new(found);
+                wanted.iter().flatten().any(|pattern| pattern.matches(&arn, context))
+            }
             Wanted::Null(_) => false,
         }
     }

@@ -6,12 +6,14 @@
 //! and in the same sentence advises against it; matching less is the safer reading for an Allow).
 
 use super::{Pattern, Syntax};
-use crate::arn::Arn;
+use crate::arn::ArnText;
 use crate::request::Context;
 
 /// A pattern over whole ARNs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ArnPattern {
+    /// Nothing but the resource part is a pattern; before it stands this, up to and with the fifth colon.
+    Resource(Box<str>, Pattern),
     Parts([Pattern; 5]),
     /// A condition's value that starts with a variable, such as `${aws:PrincipalArn}`: where its colons are is not known.
     Whole(Pattern),
@@ -34,17 +36,22 @@ impl ArnPattern {
         ArnPattern::compile(text, [variables; 5])
     }
 
-    /// Whether `arn`, which was split from `text`, matches.
-    pub(crate) fn matches(&self, arn: &Arn<'_>, text: &str, context: &Context) -> bool {
+    /// Whether `arn` is one, and matches.
+    pub(crate) fn matches(&self, arn: &ArnText<'_>, context: &Context) -> bool {
         match self {
-            ArnPattern::Parts([partition, service, region, account, resource]) => {
-                resource.matches(arn.resource, context)
-                    && service.matches(arn.service, context)
-                    && account.matches(arn.account, context)
-                    && region.matches(arn.region, context)
-                    && partition.matches(arn.partition, context)
+            ArnPattern::Resource(head, pattern) => {
+                arn.text().strip_prefix(&**head).is_some_and(|resource| pattern.matches(resource, context))
             }
-            ArnPattern::Whole(pattern) => pattern.matches(text, context),
+            ArnPattern::Parts([partition, service, region, account, resource]) => {
+                arn.parts().is_some_and(|arn| {
+                    resource.matches(arn.resource, context)
+                        && service.matches(arn.service, context)
+                        && account.matches(arn.account, context)
+                        && region.matches(arn.region, context)
+                        && partition.matches(arn.partition, context)
+                })
+            }
+            ArnPattern::Whole(pattern) => arn.parts().is_some() && pattern.matches(arn.text(), context),
         }
     }
 
@@ -62,6 +69,7 @@ impl ArnPattern {
     pub(crate) fn resolved(&self, context: &Context) -> String {
         let parts: Vec<String> = self.parts().iter().map(|part| part.resolved(context)).collect();
         match self {
+            ArnPattern::Resource(head, _) => format!("{head}{}", parts.concat()),
             ArnPattern::Parts(_) => format!("arn:{}", parts.join(":")),
             ArnPattern::Whole(_) => parts.concat(),
         }
@@ -70,7 +78,7 @@ impl ArnPattern {
     fn parts(&self) -> &[Pattern] {
         match self {
             ArnPattern::Parts(parts) => parts,
-            ArnPattern::Whole(pattern) => std::slice::from_ref(pattern),
+            ArnPattern::Resource(_, pattern) | ArnPattern::Whole(pattern) => std::slice::from_ref(pattern),
         }
     }
 
@@ -88,7 +96,23 @@ impl ArnPattern {
             rest = after;
             Pattern::compile(part, Syntax { wildcards: true, variables })
         });
-        Some(ArnPattern::Parts(parts))
+        Some(ArnPattern::sorted(parts))
+    }
+
+    fn sorted(parts: [Pattern; 5]) -> ArnPattern {
+        match parts {
+            [
+                Pattern::Exact(partition),
+                Pattern::Exact(service),
+                Pattern::Exact(region),
+                Pattern::Exact(account),
+                resource,
+            ] => {
+                let head = format!("arn:{partition}:{service}:{region}:{account}:");
+                ArnPattern::Resource(head.into(), resource)
+            }
+            parts => ArnPattern::Parts(parts),
+        }
     }
 }
 
