@@ -8,7 +8,7 @@ mod json;
 mod validate;
 
 pub use json::Span;
-use json::{Member, Node, Value};
+pub(crate) use json::{Member, Node, Value, read_with_duplicates};
 pub(crate) use validate::validate;
 
 const INVALID_JSON: &str = "This policy contains invalid Json";

@@ -1,4 +1,4 @@
-//! The AWS IAM policy language: parse, compile, evaluate, explain.
+//! The AWS IAM policy language: parse, compile, evaluate, explain, [`lint`].
 //!
 //! No I/O, no clock, no randomness: all that a decision depends on is in its [`Request`] and [`Layers`].
 //!
@@ -54,11 +54,13 @@
 #![forbid(unsafe_code)]
 
 mod arn;
+mod claim;
 mod compile;
 mod condition;
 mod document;
 mod evaluate;
 mod explain;
+pub mod lint;
 mod pattern;
 mod request;
 

@@ -12,7 +12,7 @@ pub(crate) const MAX_BYTES: usize = 131_072;
 const MAX_DEPTH: usize = 16;
 
 /// A byte range of the policy's source text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
@@ -102,7 +102,22 @@ pub(crate) fn read(text: &str) -> Result<Node, JsonError> {
     if text.len() > MAX_BYTES {
         return Err(JsonError { reason: Reason::TooLong, at: MAX_BYTES });
     }
-    let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0 };
+    read_with(text, Duplicates::Refuse)
+}
+
+/// Reads a document of any length and keeps every duplicate key, for lint to tell them.
+pub(crate) fn read_with_duplicates(text: &str) -> Result<Node, JsonError> {
+    read_with(text, Duplicates::Keep)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Duplicates {
+    Refuse,
+    Keep,
+}
+
+fn read_with(text: &str, duplicates: Duplicates) -> Result<Node, JsonError> {
+    let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0, duplicates };
     reader.space()?;
     if reader.peek().is_none() {
         return reader.fail(Reason::Empty);
@@ -120,6 +135,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    duplicates: Duplicates,
 }
 
 impl Reader<'_> {
@@ -169,7 +185,7 @@ impl Reader<'_> {
                 None => return self.fail(Reason::EndOfText),
             };
             let key_span = Span { start, end: self.at };
-            if !seen.insert(key.clone()) {
+            if self.duplicates == Duplicates::Refuse && !seen.insert(key.clone()) {
                 return Err(JsonError { reason: Reason::DuplicateKey(key), at: start });
             }
             self.space()?;

@@ -2,31 +2,28 @@
 
 use super::super::{ConditionTrace, Reason};
 use super::Advice;
+use crate::claim::{self, ClaimKey, LISTED_CLAIMS};
 use crate::request::Context;
-
-const SUBJECT: &str = "system:serviceaccount:";
 
 pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Advice> {
     let ConditionTrace { key, operator, .. } = failed;
     let wanted: Vec<&str> = failed.wanted.iter().map(|wanted| wanted.value.as_str()).collect();
-    if let Some(issuer) = strip_claim(key, ":aud")
-        && wanted.iter().any(|value| value.starts_with(SUBJECT))
-    {
-        let text = format!("the key `{key}` is compared with a subject pattern; use `{issuer}:sub`");
-        return Some(Advice::coded("IRSA-T004", text));
-    }
-    if let Some(issuer) = strip_claim(key, ":sub")
-        && wanted.iter().all(|value| value.ends_with(".amazonaws.com"))
-        && !wanted.is_empty()
-    {
-        let text = format!("the key `{key}` is compared with an audience; use `{issuer}:aud`");
-        return Some(Advice::coded("IRSA-T004", text));
+    if let Some(parsed) = ClaimKey::parse(key) {
+        let issuer = parsed.issuer;
+        if parsed.is("aud") && wanted.iter().any(|value| claim::is_subject(value)) {
+            let text = format!("the key `{key}` is compared with a subject pattern; use `{issuer}:sub`");
+            return Some(Advice::coded("IRSA-T004", text));
+        }
+        if parsed.is("sub") && !wanted.is_empty() && wanted.iter().all(|value| claim::is_sts_audience(value)) {
+            let text = format!("the key `{key}` is compared with an audience; use `{issuer}:aud`");
+            return Some(Advice::coded("IRSA-T004", text));
+        }
     }
     let found = failed.found.as_deref().unwrap_or_default().join(", ");
     let text = match failed.reason? {
         Reason::MissingKey => return Some(missing(key, context)),
         Reason::WildcardInEquals => {
-            let like = operator.replace("EqualsIgnoreCase", "Like").replace("Equals", "Like");
+            let like = claim::with_wildcards(operator);
             let text = format!(
                 "`*` and `?` are plain characters in {operator}; use {like} (the request has `{found}`)"
             );
@@ -53,24 +50,20 @@ pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Advic
 
 /// The usual reason for an absent claim is a key that names another issuer than the token's.
 fn missing(key: &str, context: &Context) -> Advice {
-    let bare = strip_scheme(key);
+    let bare = claim::strip_scheme(key);
     if bare.len() < key.len() {
         return Advice::coded("IRSA-T016", format!("condition keys have no https://; write `{bare}`"));
     }
-    let present = || {
-        context.iter().filter_map(|(name, _)| name.rsplit_once(':')).filter(|(issuer, _)| is_issuer(issuer))
-    };
-    let Some((issuer, claim)) = key.rsplit_once(':').filter(|(issuer, _)| is_issuer(issuer)) else {
+    let present = || context.iter().filter_map(|(name, _)| ClaimKey::parse(name)).map(|known| known.issuer);
+    let Some(ClaimKey { issuer, claim }) = ClaimKey::parse(key) else {
         return format!("the request has no key `{key}`").into();
     };
-    let same = |issuer: &str, other: &str| issuer.eq_ignore_ascii_case(other);
-    if present().any(|(known, _)| same(known, issuer)) {
-        let text =
-            format!("tokens of {issuer} give no key `{key}`; there are :sub, :aud, :oaud, :amr and :email");
+    if present().any(|known| known.eq_ignore_ascii_case(issuer)) {
+        let text = format!("tokens of {issuer} give no key `{key}`; there are {LISTED_CLAIMS}");
         return Advice::coded("IRSA-T018", text);
     }
     match present().next() {
-        Some((known, _)) => Advice::coded(
+        Some(known) => Advice::coded(
             "IRSA-T015",
             format!(
                 "the key `{key}` is absent because the token's issuer is {known}, not {issuer}; write `{known}:{claim}`"
@@ -78,19 +71,4 @@ fn missing(key: &str, context: &Context) -> Advice {
         ),
         None => format!("the request has no key `{key}`").into(),
     }
-}
-
-/// Whether the part before a key's last colon is a provider's name rather than a service's prefix.
-fn is_issuer(prefix: &str) -> bool {
-    prefix.contains('.') || prefix.contains('/')
-}
-
-fn strip_claim<'a>(key: &'a str, claim: &str) -> Option<&'a str> {
-    let at = key.len().checked_sub(claim.len())?;
-    let (issuer, end) = key.split_at_checked(at)?;
-    end.eq_ignore_ascii_case(claim).then_some(issuer).filter(|issuer| is_issuer(issuer))
-}
-
-fn strip_scheme(key: &str) -> &str {
-    key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key)
 }
