@@ -78,6 +78,29 @@ impl Policy {
         self.aws_values().filter(|value| value.starts_with("AIDA") || value.starts_with("AROA"))
     }
 
+    /// The condition keys that the policy asks for, in its conditions and its variables: each once, as first written, in the
+    /// order of the document. Names that differ in case only are one key.
+    pub fn context_keys(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> = Vec::new();
+        for statement in &self.statements {
+            let variables = statement.resource.patterns.iter().flat_map(ArnPattern::variable_names);
+            let conditions = statement.conditions.iter().flat_map(|condition| {
+                std::iter::once(condition.key.name()).chain(condition.wanted.variable_names())
+            });
+            for name in variables.chain(conditions) {
+                if !keys.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                    keys.push(name);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Where the `index`th statement stands in the source.
+    pub fn statement_span(&self, index: usize) -> Option<Span> {
+        self.document.statements.get(index).map(|statement| statement.span)
+    }
+
     fn aws_values(&self) -> impl Iterator<Item = &str> {
         self.document
             .statements
@@ -107,6 +130,27 @@ impl Policy {
             }
         }
         best
+    }
+
+    /// The `Sid` of the `index`th statement.
+    pub(crate) fn sid(&self, index: usize) -> Option<&str> {
+        self.document.statements.get(index)?.sid.as_ref().map(|sid| sid.value.as_str())
+    }
+
+    /// The statements of `effect` that apply, in their order.
+    pub(crate) fn applying(&self, effect: Effect, question: &Question<'_>) -> Vec<usize> {
+        let index = match effect {
+            Effect::Allow => &self.allow,
+            Effect::Deny => &self.deny,
+        };
+        let applies = |statement: &u32| self.grant(*statement, question).is_some();
+        let mut found: Vec<usize> = index
+            .candidates(question)
+            .filter(applies)
+            .filter_map(|index| usize::try_from(index).ok())
+            .collect();
+        found.sort_unstable();
+        found
     }
 
     /// The line of the source, from 1, where a span starts.

@@ -13,12 +13,15 @@
 //! - web identity, anonymous and service callers have no account of ours: only the resource's side has a say on them;
 //! - partitions never trust each other, whatever a policy says.
 
+mod outcome;
+
 use serde::Serialize;
 
 use crate::arn::Arn;
 use crate::compile::principal::Grant;
 use crate::compile::{Policy, Question};
 use crate::request::{Principal, Request};
+pub use outcome::{Deciding, Outcome, decide};
 
 /// A policy under the name by which a decision refers to it.
 #[derive(Debug, Clone, Copy)]
@@ -179,8 +182,7 @@ pub(crate) fn conclude(request: &Request<'_>, layers: &Layers<'_>, findings: &im
     if !findings.endpoint() {
         return Decision::ImplicitDeny(Layer::Endpoint);
     }
-    let same_account =
-        has_account && request.resource_account.is_none_or(|owner| principal.account() == Some(owner));
+    let same_account = is_same_account(request);
     let grant = findings.resource().filter(|_| same_account || !crosses_partitions(request));
     if grant.is_none() && (!same_account || layers.resource_is_trust) {
         return Decision::ImplicitDeny(resource_layer(layers));
@@ -212,6 +214,12 @@ pub(crate) fn conclude(request: &Request<'_>, layers: &Layers<'_>, findings: &im
 
 pub(crate) fn resource_layer(layers: &Layers<'_>) -> Layer {
     if layers.resource_is_trust { Layer::Trust } else { Layer::Resource }
+}
+
+/// Whether caller and resource belong to one account.
+fn is_same_account(request: &Request<'_>) -> bool {
+    let caller = request.principal.account();
+    caller.is_some() && request.resource_account.is_none_or(|owner| caller == Some(owner))
 }
 
 fn crosses_partitions(request: &Request<'_>) -> bool {

@@ -67,7 +67,7 @@ mod request;
 pub use arn::Arn;
 pub use compile::Policy;
 pub use document::{MalformedPolicy, PolicyType, Span, size_without_whitespace};
-pub use evaluate::{Attached, Decision, Layer, Layers, evaluate};
+pub use evaluate::{Attached, Deciding, Decision, Layer, Layers, Outcome, decide, evaluate};
 pub use explain::{
     ConditionTrace, ElementTrace, Explanation, Hint, LayerTrace, PolicyTrace, Reason, StatementTrace,
     Verdict, WantedTrace, denial_message, explain,

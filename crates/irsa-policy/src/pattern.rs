@@ -78,6 +78,11 @@ impl Pattern {
         self.variables().next().is_some()
     }
 
+    /// The keys of its variables, as written.
+    pub(crate) fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.variables().map(|(key, _)| key.name())
+    }
+
     fn variables(&self) -> impl Iterator<Item = (&Key, Option<&str>)> {
         let parts: &[Part] = match self {
             Pattern::Glob(parts) => parts,

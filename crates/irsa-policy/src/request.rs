@@ -3,6 +3,8 @@
 //! Key names are case-insensitive (IAM User Guide, "Condition"); they are folded and hashed once, when a policy is compiled
 //! and when a context is filled, so that a lookup compares numbers first.
 
+mod named;
+
 use serde::{Deserialize, Serialize};
 
 /// Who asks.

@@ -109,6 +109,17 @@ impl Wanted {
         }
     }
 
+    /// The keys of the variables in its values, as written.
+    pub(crate) fn variable_names(&self) -> Vec<&str> {
+        match self {
+            Wanted::Text(wanted) | Wanted::TextIgnoringCase(wanted) => {
+                wanted.iter().flat_map(Pattern::variable_names).collect()
+            }
+            Wanted::Arn(wanted) => wanted.iter().flatten().flat_map(ArnPattern::variable_names).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The `index`th value with its variables replaced; `None` when it has none.
     pub(crate) fn resolved(&self, index: usize, context: &Context) -> Option<String> {
         match self {

@@ -65,6 +65,11 @@ impl ArnPattern {
         self.parts().iter().any(Pattern::has_variables)
     }
 
+    /// The keys of its variables, as written.
+    pub(crate) fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.parts().iter().flat_map(Pattern::variable_names)
+    }
+
     /// The pattern as text with every variable replaced.
     pub(crate) fn resolved(&self, context: &Context) -> String {
         let parts: Vec<String> = self.parts().iter().map(|part| part.resolved(context)).collect();
