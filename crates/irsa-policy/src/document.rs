@@ -5,10 +5,12 @@
 //! `MalformedPolicyDocument` message, and apart from it our reason and place.
 
 mod json;
+mod path;
 mod validate;
 
 pub use json::Span;
 pub(crate) use json::{Member, Node, Value, read_with_duplicates};
+use path::Path;
 pub(crate) use validate::validate;
 
 const INVALID_JSON: &str = "This policy contains invalid Json";
@@ -220,18 +222,18 @@ fn document(root: Node) -> Result<Document, Problem> {
     let span = root.span;
     let mut version = None;
     let mut statements = None;
-    for Member { key, key_span, node } in members(root, "")? {
+    for Member { key, key_span, node } in members(root, Path::ROOT)? {
         match key.as_str() {
             "Version" => {
-                let text = string(node, "Version")?;
+                let text = string(node, Path::ROOT.member("Version"))?;
                 if !matches!(text.value.as_str(), "2008-10-17" | "2012-10-17") {
                     return Err(Problem::syntax("Version must be 2012-10-17 or 2008-10-17", key, text.span));
                 }
                 version = Some(text);
             }
-            "Id" => drop(string(node, "Id")?),
+            "Id" => drop(string(node, Path::ROOT.member("Id"))?),
             "Statement" => statements = Some(self::statements(node)?),
-            _ => return Err(unknown("", &key, key_span, &["Version", "Id", "Statement"])),
+            _ => return Err(unknown(Path::ROOT, &key, key_span, &["Version", "Id", "Statement"])),
         }
     }
     let statements = statements.ok_or_else(|| Problem::syntax("Statement is missing", "", span))?;
@@ -247,11 +249,7 @@ fn statements(node: Node) -> Result<Vec<Statement>, Problem> {
         Value::Array(nodes) => nodes,
         value => vec![Node { value, span }],
     };
-    nodes
-        .into_iter()
-        .enumerate()
-        .map(|(index, node)| statement(node, &format!("Statement[{index}]")))
-        .collect()
+    nodes.into_iter().enumerate().map(|(index, node)| statement(node, Path::statement(index))).collect()
 }
 
 const STATEMENT_ELEMENTS: &[&str] = &[
@@ -266,33 +264,33 @@ const STATEMENT_ELEMENTS: &[&str] = &[
     "Condition",
 ];
 
-fn statement(node: Node, path: &str) -> Result<Statement, Problem> {
+fn statement(node: Node, path: Path<'_>) -> Result<Statement, Problem> {
     let span = node.span;
     let (mut sid, mut effect, mut principal, mut action, mut resource) = (None, None, None, None, None);
     let mut conditions = Vec::new();
     for Member { key, key_span, node } in members(node, path)? {
-        let here = format!("{path}.{key}");
+        let here = path.member(&key);
         let negated = key.starts_with("Not");
         let twice = |taken: bool| {
             let reason = format!("a statement has one of {} and Not{0}", key.trim_start_matches("Not"));
             if taken { Err(Problem::syntax(reason, path, key_span)) } else { Ok(()) }
         };
         match key.as_str() {
-            "Sid" => sid = Some(string(node, &here)?),
-            "Effect" => effect = Some(self::effect(node, &here)?),
+            "Sid" => sid = Some(string(node, here)?),
+            "Effect" => effect = Some(self::effect(node, here)?),
             "Principal" | "NotPrincipal" => {
                 twice(principal.is_some())?;
-                principal = Some(self::principal(node, &here, negated)?);
+                principal = Some(self::principal(node, here, negated)?);
             }
             "Action" | "NotAction" => {
                 twice(action.is_some())?;
-                action = Some(clause(node, &here, negated)?);
+                action = Some(clause(node, here, negated)?);
             }
             "Resource" | "NotResource" => {
                 twice(resource.is_some())?;
-                resource = Some(clause(node, &here, negated)?);
+                resource = Some(clause(node, here, negated)?);
             }
-            "Condition" => conditions = self::conditions(node, &here)?,
+            "Condition" => conditions = self::conditions(node, here)?,
             _ => return Err(unknown(path, &key, key_span, STATEMENT_ELEMENTS)),
         }
     }
@@ -300,7 +298,7 @@ fn statement(node: Node, path: &str) -> Result<Statement, Problem> {
     Ok(Statement { sid, effect, effect_text, principal, action, resource, conditions, span })
 }
 
-fn effect(node: Node, path: &str) -> Result<(Effect, Text), Problem> {
+fn effect(node: Node, path: Path<'_>) -> Result<(Effect, Text), Problem> {
     let text = string(node, path)?;
     // The case is checked later, where AWS answers it as a legacy parsing failure.
     let effect = if text.value.eq_ignore_ascii_case("allow") {
@@ -313,7 +311,7 @@ fn effect(node: Node, path: &str) -> Result<(Effect, Text), Problem> {
     Ok((effect, text))
 }
 
-fn principal(node: Node, path: &str, negated: bool) -> Result<PrincipalClause, Problem> {
+fn principal(node: Node, path: Path<'_>, negated: bool) -> Result<PrincipalClause, Problem> {
     let span = node.span;
     if let Value::String(value) = node.value {
         if value != "*" {
@@ -337,27 +335,27 @@ fn principal(node: Node, path: &str, negated: bool) -> Result<PrincipalClause, P
                 return Err(unknown(path, &key, key_span, &["AWS", "Federated", "Service", "CanonicalUser"]));
             }
         };
-        entries.extend(strings(node, &format!("{path}.{key}"))?.into_iter().map(|text| (kind, text)));
+        entries.extend(strings(node, path.member(&key))?.into_iter().map(|text| (kind, text)));
     }
     Ok(PrincipalClause { negated, entries, span })
 }
 
-fn clause(node: Node, path: &str, negated: bool) -> Result<Clause, Problem> {
+fn clause(node: Node, path: Path<'_>, negated: bool) -> Result<Clause, Problem> {
     let span = node.span;
     Ok(Clause { negated, values: strings(node, path)?, span })
 }
 
-fn conditions(node: Node, path: &str) -> Result<Vec<ConditionText>, Problem> {
+fn conditions(node: Node, path: Path<'_>) -> Result<Vec<ConditionText>, Problem> {
     let mut out = Vec::new();
     for Member { key: operator, key_span, node } in members(node, path)? {
-        let here = format!("{path}.{operator}");
         let operator = Text { value: operator, span: key_span };
-        for Member { key, key_span, node } in members(node, &here)? {
+        let here = path.member(&operator.value);
+        for Member { key, key_span, node } in members(node, here)? {
             if crate::condition::Operator::parse(&operator.value).is_none() {
                 let reason = format!("unknown condition operator `{}`", operator.value);
                 return Err(Problem::syntax(reason, here, operator.span));
             }
-            let values = condition_values(node, &format!("{here}.{key}"))?;
+            let values = condition_values(node, here.member(&key))?;
             out.push(ConditionText {
                 operator: operator.clone(),
                 key: Text { value: key, span: key_span },
@@ -369,7 +367,7 @@ fn conditions(node: Node, path: &str) -> Result<Vec<ConditionText>, Problem> {
 }
 
 /// Condition values may also be unquoted booleans and numbers.
-fn condition_values(node: Node, path: &str) -> Result<Vec<Text>, Problem> {
+fn condition_values(node: Node, path: Path<'_>) -> Result<Vec<Text>, Problem> {
     let nodes = match node.value {
         Value::Array(nodes) => nodes,
         value => vec![Node { value, span: node.span }],
@@ -384,28 +382,28 @@ fn condition_values(node: Node, path: &str) -> Result<Vec<Text>, Problem> {
         .collect()
 }
 
-fn strings(node: Node, path: &str) -> Result<Vec<Text>, Problem> {
+fn strings(node: Node, path: Path<'_>) -> Result<Vec<Text>, Problem> {
     match node.value {
         Value::Array(nodes) => nodes.into_iter().map(|node| string(node, path)).collect(),
         value => Ok(vec![string(Node { value, span: node.span }, path)?]),
     }
 }
 
-fn string(node: Node, path: &str) -> Result<Text, Problem> {
+fn string(node: Node, path: Path<'_>) -> Result<Text, Problem> {
     match node.value {
         Value::String(value) => Ok(Text { value, span: node.span }),
         _ => Err(Problem::syntax("expected a string", path, node.span)),
     }
 }
 
-fn members(node: Node, path: &str) -> Result<Vec<Member>, Problem> {
+fn members(node: Node, path: Path<'_>) -> Result<Vec<Member>, Problem> {
     match node.value {
         Value::Object(members) => Ok(members),
         _ => Err(Problem::syntax("expected an object", path, node.span)),
     }
 }
 
-fn unknown(path: &str, key: &str, span: Span, known: &[&str]) -> Problem {
+fn unknown(path: Path<'_>, key: &str, span: Span, known: &[&str]) -> Problem {
     let hint = match known.iter().find(|name| name.eq_ignore_ascii_case(key)) {
         Some(name) => format!("; write it `{name}`"),
         None => format!("; known here are {}", known.join(", ")),

@@ -6,6 +6,7 @@
 mod principal;
 mod resource;
 
+use super::path::Path;
 use super::{Clause, Document, Effect, PolicyType, Problem, Span, Statement, Text};
 use crate::condition::{self, Family, Operator};
 use crate::pattern::{Pattern, Syntax};
@@ -40,13 +41,13 @@ pub(crate) fn validate(document: &Document, kind: PolicyType) -> Result<(), Prob
 
 fn each(
     document: &Document,
-    mut check: impl FnMut(&Statement, &str) -> Result<(), Problem>,
+    mut check: impl FnMut(&Statement, Path<'_>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     document
         .statements
         .iter()
         .enumerate()
-        .try_for_each(|(index, statement)| check(statement, &format!("Statement[{index}]")))
+        .try_for_each(|(index, statement)| check(statement, Path::statement(index)))
 }
 
 fn problem(
@@ -59,7 +60,7 @@ fn problem(
 }
 
 /// Which of `Principal` and `Resource` the type forbids or demands.
-fn elements(statement: &Statement, path: &str, kind: PolicyType) -> Result<(), Problem> {
+fn elements(statement: &Statement, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
     let principal = statement.principal.as_ref();
     match kind {
         PolicyType::Identity | PolicyType::Boundary | PolicyType::Session | PolicyType::ServiceControl => {
@@ -101,7 +102,7 @@ fn version(document: &Document, kind: PolicyType) -> Result<(), Problem> {
     Err(problem("Policy document must be version 2012-10-17 or greater.", reason, "Version", span))
 }
 
-fn legacy(statement: &Statement, path: &str) -> Result<(), Problem> {
+fn legacy(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
     let effect = &statement.effect_text;
     if !matches!(effect.value.as_str(), "Allow" | "Deny") {
         let reason = "Effect is case-sensitive: Allow or Deny";
@@ -144,7 +145,7 @@ fn sids(document: &Document, kind: PolicyType) -> Result<(), Problem> {
     })
 }
 
-fn actions_present(statement: &Statement, path: &str) -> Result<(), Problem> {
+fn actions_present(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
     if is_filled(statement.action.as_ref()) {
         return Ok(());
     }
@@ -152,7 +153,7 @@ fn actions_present(statement: &Statement, path: &str) -> Result<(), Problem> {
     Err(problem("Policy statement must contain actions.", reason, path, statement.span))
 }
 
-fn resources_present(statement: &Statement, path: &str) -> Result<(), Problem> {
+fn resources_present(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
     if is_filled(statement.resource.as_ref()) {
         return Ok(());
     }
@@ -164,14 +165,14 @@ fn is_filled(clause: Option<&Clause>) -> bool {
     clause.is_some_and(|clause| !clause.values.is_empty())
 }
 
-fn action_prefixes(clause: Option<&Clause>, path: &str, kind: PolicyType) -> Result<(), Problem> {
+fn action_prefixes(clause: Option<&Clause>, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
     let Some(clause) = clause else { return Ok(()) };
-    let path = format!("{path}.{}", if clause.negated { "NotAction" } else { "Action" });
+    let path = path.member(if clause.negated { "NotAction" } else { "Action" });
     clause.values.iter().try_for_each(|action| {
         if kind == PolicyType::Trust {
-            return trust_action(action, &path);
+            return trust_action(action, path);
         }
-        action_prefix(action, &path).map_err(|problem| match kind {
+        action_prefix(action, path).map_err(|problem| match kind {
             // S3 has one answer to them all.
             PolicyType::Resource => Problem { message: "Policy has invalid action".to_owned(), ..problem },
             _ => problem,
@@ -179,7 +180,7 @@ fn action_prefixes(clause: Option<&Clause>, path: &str, kind: PolicyType) -> Res
     })
 }
 
-fn action_prefix(action: &Text, path: &str) -> Result<(), Problem> {
+fn action_prefix(action: &Text, path: Path<'_>) -> Result<(), Problem> {
     let value = action.value.as_str();
     if value == "*" {
         return Ok(());
@@ -211,7 +212,7 @@ const TRUST_ACTIONS: &[&str] = &[
     "sts:setcontext",
 ];
 
-fn trust_action(action: &Text, path: &str) -> Result<(), Problem> {
+fn trust_action(action: &Text, path: Path<'_>) -> Result<(), Problem> {
     let syntax = Syntax { wildcards: true, variables: false };
     let pattern = Pattern::compile(&action.value.to_ascii_lowercase(), syntax);
     if TRUST_ACTIONS.iter().any(|known| pattern.matches(known, Context::EMPTY)) {
@@ -224,7 +225,7 @@ fn trust_action(action: &Text, path: &str) -> Result<(), Problem> {
 }
 
 /// Resource control policies speak to everyone, deny, and not everything; only AWS's own one allows, and that allows all.
-fn control_policy(statement: &Statement, path: &str, kind: PolicyType) -> Result<(), Problem> {
+fn control_policy(statement: &Statement, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
     if kind != PolicyType::ResourceControl {
         return Ok(());
     }

@@ -4,9 +4,14 @@
 
 use super::problem;
 use crate::arn::Arn;
+use crate::document::path::Path;
 use crate::document::{PolicyType, PrincipalClause, PrincipalKind, Problem};
 
-pub(super) fn values(clause: Option<&PrincipalClause>, path: &str, kind: PolicyType) -> Result<(), Problem> {
+pub(super) fn values(
+    clause: Option<&PrincipalClause>,
+    path: Path<'_>,
+    kind: PolicyType,
+) -> Result<(), Problem> {
     let Some(clause) = clause else { return Ok(()) };
     let element = if clause.negated { "NotPrincipal" } else { "Principal" };
     for (principal, text) in &clause.entries {

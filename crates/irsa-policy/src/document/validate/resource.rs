@@ -1,11 +1,12 @@
 //! The ARNs under `Resource` and `NotResource`.
 
 use super::{LEGACY, problem};
+use crate::document::path::Path;
 use crate::document::{Clause, PolicyType, Problem};
 
 /// What the "legacy parsing" refuses: an ARN that is cut off after an empty part, or without a service. It looks only at
 /// ARNs whose format is fine otherwise.
-pub(super) fn legacy(clause: Option<&Clause>, path: &str) -> Result<(), Problem> {
+pub(super) fn legacy(clause: Option<&Clause>, path: Path<'_>) -> Result<(), Problem> {
     let Some(clause) = clause else { return Ok(()) };
     for text in &clause.values {
         let value = text.value.as_str();
@@ -23,7 +24,7 @@ pub(super) fn legacy(clause: Option<&Clause>, path: &str) -> Result<(), Problem>
 }
 
 /// The format of the ARNs, in the order of writing.
-pub(super) fn formats(clause: Option<&Clause>, path: &str, kind: PolicyType) -> Result<(), Problem> {
+pub(super) fn formats(clause: Option<&Clause>, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
     let Some(clause) = clause else { return Ok(()) };
     for text in &clause.values {
         if let Some(message) = format_of(&text.value) {
@@ -37,7 +38,7 @@ pub(super) fn formats(clause: Option<&Clause>, path: &str, kind: PolicyType) -> 
     Ok(())
 }
 
-fn place(clause: &Clause, path: &str) -> String {
+fn place(clause: &Clause, path: Path<'_>) -> String {
     format!("{path}.{}", if clause.negated { "NotResource" } else { "Resource" })
 }
 
