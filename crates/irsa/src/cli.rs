@@ -1,5 +1,7 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+pub(crate) mod policy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Explain a denied call
     Why(Why),
+    /// Decide by policies, and check them, without a server
+    Policy(policy::Policy),
     /// Explain an error code, offline
     Explain(Explain),
     /// Print the completion script of a shell

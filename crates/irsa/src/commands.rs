@@ -5,6 +5,7 @@ mod completion;
 mod env;
 mod exec;
 mod explain;
+mod policy;
 mod quickstart;
 mod run;
 mod up;
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
     // One provider for every TLS connection of the process; a second installation changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match cli.command {
+        Command::Policy(arguments) => policy::policy(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Completion(arguments) => completion::completion(&arguments),
         Command::Man(arguments) => completion::man(&arguments),

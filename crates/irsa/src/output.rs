@@ -29,6 +29,9 @@ pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(An
 /// Dim: detail.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
+/// Yellow: may go wrong.
+pub(crate) const WARN: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
 /// Writes a result: `table` for people, `value` for machines.
 pub(crate) fn result<T: Serialize>(
     format: Format,
@@ -48,6 +51,17 @@ pub(crate) fn result<T: Serialize>(
 pub(crate) fn print(text: &str) {
     // A closed pipe (`irsa … | head`) ends the output, not the command.
     let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Text that others wrote, without what steers a terminal: control characters, and those that turn the direction of text
+/// around (Unicode TR 9 §2), as U+FFFD.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().map(|character| if steers(character) { char::REPLACEMENT_CHARACTER } else { character }).collect()
+}
+
+/// Whether a character moves the cursor, changes the terminal, or turns the direction of text around.
+pub(crate) fn steers(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A line of progress.

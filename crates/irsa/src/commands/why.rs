@@ -9,7 +9,7 @@ use crate::cli::Why;
 use crate::client::Client;
 use crate::data_folder::DataFolder;
 use crate::error::CliError;
-use crate::output::{BAD, FAINT, GOOD, STRONG, result};
+use crate::output::{BAD, FAINT, GOOD, STRONG, result, visible};
 
 pub(crate) async fn why(arguments: Why) -> Result<ExitCode, CliError> {
     let folder = DataFolder::at(arguments.data.folder.as_deref())?;
@@ -69,8 +69,8 @@ pub(crate) fn report(decision: &Value) -> String {
         out.push_str(&format!("       for {}\n", text("subject")));
     }
     out.push_str(&format!("why    {}   [{}]\n", text("reason"), text("code")));
-    for layer in items(decision.get("explanation"), "layers") {
-        layer_report(&mut out, layer);
+    if let Some(explanation) = decision.get("explanation") {
+        out.push_str(&layers_report(explanation));
     }
     if let Some(absent) = absent_layers(decision) {
         out.push_str(&format!("       {FAINT}{absent}{FAINT:#}\n"));
@@ -82,22 +82,24 @@ pub(crate) fn report(decision: &Value) -> String {
     out
 }
 
+/// How every layer met a request: its policies, their statements, and what did not match.
+pub(crate) fn layers_report(explanation: &Value) -> String {
+    let explanation = printable(explanation);
+    let mut out = String::new();
+    items(Some(&explanation), "layers").for_each(|layer| layer_report(&mut out, layer));
+    out
+}
+
 /// The same without what steers a terminal. Keys, session names and the claims of tokens are written by whoever was denied.
 fn printable(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(text.chars().map(visible).collect()),
+        Value::String(text) => Value::String(visible(text)),
         Value::Array(values) => values.iter().map(printable).collect(),
         Value::Object(members) => {
             members.iter().map(|(name, value)| (name.clone(), printable(value))).collect()
         }
         other => other.clone(),
     }
-}
-
-/// Control characters, and those that turn the direction of text around (Unicode TR 9 §2), as U+FFFD.
-fn visible(character: char) -> char {
-    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if character.is_control() || turns { char::REPLACEMENT_CHARACTER } else { character }
 }
 
 /// The layers that could have had a say and have no policy here.

@@ -1,0 +1,205 @@
+//! The `policies` of a case, compiled, and remembered by their text: batches repeat them.
+//!
+//! Two memories: of whole `policies` members, so that a line like the one before costs a comparison, and of single documents,
+//! which many such members share. Both are bounded: what is full is emptied.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use irsa_policy::{Attached, MalformedPolicy, Policy, PolicyType};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::principal::Text;
+use super::refused::Refused;
+
+/// The most text that one memory holds, in bytes. A compiled policy takes about ten times its text.
+const MAX_REMEMBERED: usize = 8 * 1024 * 1024;
+
+/// A document under the name of its place.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    name: String,
+    policy: Arc<Policy>,
+}
+
+impl Named {
+    pub(super) fn attached(&self) -> Attached<'_> {
+        Attached { name: &self.name, policy: &self.policy }
+    }
+}
+
+/// All policies of a case.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    pub(super) identity: Vec<Named>,
+    /// Documents of one boundary: one of them must allow.
+    pub(super) boundary: Vec<Named>,
+    pub(super) session: Option<Vec<Named>>,
+    pub(super) scp: Vec<Vec<Named>>,
+    pub(super) rcp: Vec<Vec<Named>>,
+    pub(super) resource: Option<Named>,
+    pub(super) resource_is_trust: bool,
+    /// Whether `resource` came as the member `trust`.
+    pub(super) trust_member: bool,
+    pub(super) endpoint: Vec<Named>,
+}
+
+/// Compiles, and remembers what it compiled.
+#[derive(Default)]
+pub(super) struct Compiler {
+    /// By whether the resource's policy is a trust policy, and the text.
+    members: [Memory<Arc<Policies>>; 2],
+    documents: HashMap<PolicyType, Memory<Arc<Policy>>>,
+    last: Option<(bool, Box<str>, Arc<Policies>)>,
+}
+
+impl Compiler {
+    /// The policies that stand in `text`.
+    pub(super) fn compile(&mut self, text: &RawValue, is_trust: bool) -> Result<Arc<Policies>, Refused> {
+        let text = text.get();
+        if let Some((last_is_trust, last, policies)) = &self.last
+            && *last_is_trust == is_trust
+            && **last == *text
+        {
+            return Ok(Arc::clone(policies));
+        }
+        let [plain, trust] = &self.members;
+        let memory = if is_trust { trust } else { plain };
+        let policies = match memory.recall(text) {
+            Some(policies) => policies,
+            None => {
+                let policies = Arc::new(self.read(text, is_trust)?);
+                let [plain, trust] = &mut self.members;
+                let memory = if is_trust { trust } else { plain };
+                memory.remember(text, Arc::clone(&policies));
+                policies
+            }
+        };
+        self.last = Some((is_trust, text.into(), Arc::clone(&policies)));
+        Ok(policies)
+    }
+
+    fn read(&mut self, text: &str, is_trust: bool) -> Result<Policies, Refused> {
+        let members: Members<'_> =
+            serde_json::from_str(text).map_err(|error| Refused::form(format!("policies: {error}")))?;
+        // Inline policies and session policies may be of any version; that a managed policy may not is a question of saving.
+        let attached = PolicyType::Session;
+        let resource = match (members.resource, members.trust) {
+            (Some(_), Some(_)) => {
+                return Err(Refused::form("policies: a role has no `resource` policy beside `trust`"));
+            }
+            (Some(text), None) if is_trust => Some(("resource", text, PolicyType::Trust)),
+            (Some(text), None) => Some(("resource", text, PolicyType::Resource)),
+            (None, trust) => trust.map(|text| ("trust", text, PolicyType::Trust)),
+        };
+        let session = self.list(members.session, "session", attached)?;
+        Ok(Policies {
+            identity: self.list(members.identity, "identity", attached)?,
+            boundary: self.list(members.boundary, "boundary", attached)?,
+            session: Some(session).filter(|session| !session.is_empty()),
+            scp: self.levels(members.scp, "scp", PolicyType::ServiceControl)?,
+            rcp: self.levels(members.rcp, "rcp", PolicyType::ResourceControl)?,
+            trust_member: resource.is_some_and(|(name, ..)| name == "trust"),
+            resource_is_trust: resource.is_some_and(|(.., kind)| kind == PolicyType::Trust),
+            resource: match resource {
+                Some((name, text, kind)) => Some(self.document(text.get(), name.to_owned(), kind)?),
+                None => None,
+            },
+            endpoint: self.list(members.endpoint, "endpoint", PolicyType::Resource)?,
+        })
+    }
+
+    /// A list of documents; one document stands for a list of one.
+    fn list(&mut self, text: Option<&RawValue>, name: &str, kind: PolicyType) -> Result<Vec<Named>, Refused> {
+        let Some(text) = text else { return Ok(Vec::new()) };
+        if !text.get().starts_with('[') {
+            return Ok(vec![self.document(text.get(), name.to_owned(), kind)?]);
+        }
+        let documents: Vec<&RawValue> = serde_json::from_str(text.get())?;
+        let documents = documents.iter().enumerate();
+        documents.map(|(index, text)| self.document(text.get(), format!("{name}[{index}]"), kind)).collect()
+    }
+
+    /// A list of levels, each a list of documents.
+    fn levels(
+        &mut self,
+        text: Option<&RawValue>,
+        name: &str,
+        kind: PolicyType,
+    ) -> Result<Vec<Vec<Named>>, Refused> {
+        let Some(text) = text else { return Ok(Vec::new()) };
+        let levels: Vec<&RawValue> = serde_json::from_str(text.get()).map_err(|_no_list| {
+            Refused::form(format!("policies.{name}: a list of levels, each a list of documents"))
+        })?;
+        let levels = levels.into_iter().enumerate();
+        levels.map(|(index, level)| self.list(Some(level), &format!("{name}[{index}]"), kind)).collect()
+    }
+
+    /// A document as an object, or as a string that holds its text.
+    fn document(&mut self, text: &str, name: String, kind: PolicyType) -> Result<Named, Refused> {
+        let memory = self.documents.entry(kind).or_default();
+        if let Some(policy) = memory.recall(text) {
+            return Ok(Named { name, policy });
+        }
+        let refused = |problem: MalformedPolicy| Refused::policy(&name, &problem);
+        let policy = if text.starts_with('"') {
+            let inside: Text<'_> = serde_json::from_str(text)?;
+            Policy::parse(&inside.0, kind).map_err(refused)?
+        } else {
+            Policy::parse(text, kind).map_err(refused)?
+        };
+        let policy = Arc::new(policy);
+        memory.remember(text, Arc::clone(&policy));
+        Ok(Named { name, policy })
+    }
+}
+
+/// The members of `policies`. What is misspelled would be a policy that is silently left out, so it is refused.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Members<'a> {
+    #[serde(borrow)]
+    identity: Option<&'a RawValue>,
+    #[serde(borrow)]
+    boundary: Option<&'a RawValue>,
+    #[serde(borrow)]
+    session: Option<&'a RawValue>,
+    #[serde(borrow)]
+    scp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    rcp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    trust: Option<&'a RawValue>,
+    #[serde(borrow)]
+    endpoint: Option<&'a RawValue>,
+}
+
+/// Values by text.
+struct Memory<T> {
+    values: HashMap<Box<str>, T>,
+    bytes: usize,
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), bytes: 0 }
+    }
+}
+
+impl<T: Clone> Memory<T> {
+    fn recall(&self, text: &str) -> Option<T> {
+        self.values.get(text).cloned()
+    }
+
+    fn remember(&mut self, text: &str, value: T) {
+        if self.bytes + text.len() > MAX_REMEMBERED {
+            self.values.clear();
+            self.bytes = 0;
+        }
+        self.bytes += text.len();
+        self.values.insert(text.into(), value);
+    }
+}
