@@ -66,6 +66,3 @@ pub fn lint(text: &str, kind: PolicyType, surroundings: &Surroundings) -> Vec<Fi
     flaw::refused(&reading.plain, kind, &mut report);
     report.located(text)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::show::one_line;
 use crate::document::Span;
 
 /// How much a finding matters, least first.
@@ -85,7 +86,7 @@ pub struct Rule {
 }
 
 /// No document that AWS accepts can have more findings; what goes beyond is noise.
-const MAX_FINDINGS: usize = 1_000;
+pub(super) const MAX_FINDINGS: usize = 1_000;
 
 /// Collects findings before lines and columns are counted.
 #[derive(Debug, Default)]
@@ -98,10 +99,12 @@ impl Report {
         &mut self,
         rule: &Rule,
         span: Span,
-        path: impl Into<String>,
-        reason: impl Into<String>,
+        path: impl AsRef<str>,
+        reason: impl AsRef<str>,
         fix: Option<Fix>,
     ) {
+        const MAX_PATH: usize = 300;
+        const MAX_REASON: usize = 1_000;
         if self.findings.len() == MAX_FINDINGS {
             return;
         }
@@ -111,8 +114,8 @@ impl Report {
             span,
             line: 0,
             column: 0,
-            path: path.into(),
-            reason: reason.into(),
+            path: one_line(path.as_ref(), MAX_PATH),
+            reason: one_line(reason.as_ref(), MAX_REASON),
             fix,
         });
     }

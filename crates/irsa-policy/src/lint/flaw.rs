@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::finding::{Fix, Report};
+use super::finding::{Fix, MAX_FINDINGS, Report};
 use super::group::{member, source};
 use super::reading::{Block, Entry, Reading, Statement};
 use super::rules::{J001, J002, J003, T038, T039};
@@ -12,12 +12,12 @@ use crate::document::{self, Member, Node, PolicyType, Problem, Span, Value};
 
 /// Comments, stray commas, and members that are written twice.
 pub(super) fn json(reading: &Reading<'_>, report: &mut Report) {
-    for span in &reading.comments {
+    for span in reading.comments.iter().take(MAX_FINDINGS) {
         let reason = "a comment; JSON has none, and AWS refuses the document: remove it";
         let fix = Fix::one("remove the comment", Edit::new(whole_line(reading.text, *span), ""));
         report.add(&J001, *span, "", reason, Some(fix));
     }
-    for span in &reading.commas {
+    for span in reading.commas.iter().take(MAX_FINDINGS) {
         let reason = "a comma with nothing after it, which JSON does not allow: remove it";
         let fix = Fix::one("remove the comma", Edit::new(*span, ""));
         report.add(&J003, *span, "", reason, Some(fix));
@@ -103,12 +103,11 @@ fn condition_path(block: &Block, entry: &Entry) -> String {
 
 /// The comment, and its line when nothing else stands there.
 fn whole_line(text: &str, span: Span) -> Span {
-    let before = text.get(..span.start).unwrap_or_default();
-    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let before = text.get(..span.start).unwrap_or_default().trim_end_matches([' ', '\t']);
+    let is_alone = before.is_empty() || before.ends_with('\n');
     let after = text.get(span.end..).unwrap_or_default();
-    let is_alone = before.get(line..).unwrap_or_default().trim().is_empty();
     match after.strip_prefix("\r\n").or_else(|| after.strip_prefix('\n')) {
-        Some(next) if is_alone => Span { start: line, end: text.len() - next.len() },
+        Some(next) if is_alone => Span { start: before.len(), end: text.len() - next.len() },
         _ => span,
     }
 }

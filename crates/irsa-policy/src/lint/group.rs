@@ -1,7 +1,5 @@
 //! Edits of JSON objects and arrays that leave every other byte as it was.
 
-use std::ops::RangeInclusive;
-
 use super::Edit;
 use crate::document::Span;
 
@@ -22,35 +20,13 @@ impl Group {
 
     /// Removes one child and its comma.
     pub(super) fn remove(&self, index: usize) -> Edit {
-        self.remove_run(index..=index)
-    }
-
-    /// Removes every child for which `goes` holds. The edits do not overlap.
-    pub(super) fn remove_all(&self, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
-        let mut edits = Vec::new();
-        let mut first = None;
-        for index in 0..self.children.len() {
-            if !goes(index) {
-                continue;
-            }
-            let start = *first.get_or_insert(index);
-            if index + 1 == self.children.len() || !goes(index + 1) {
-                edits.push(self.remove_run(start..=index));
-                first = None;
-            }
-        }
-        edits
-    }
-
-    fn remove_run(&self, run: RangeInclusive<usize>) -> Edit {
         let child = |index: usize| self.children.get(index).copied();
-        let start = child(*run.start()).unwrap_or_default();
-        let end = child(*run.end()).unwrap_or_default();
-        let before = run.start().checked_sub(1).and_then(child);
-        let span = match (child(run.end() + 1), before) {
-            (Some(next), _) => Span { start: start.start, end: next.start },
-            (None, Some(previous)) => Span { start: previous.end, end: end.end },
-            (None, None) => Span { start: start.start, end: end.end },
+        let gone = child(index).unwrap_or_default();
+        let before = index.checked_sub(1).and_then(child);
+        let span = match (child(index + 1), before) {
+            (Some(next), _) => Span { start: gone.start, end: next.start },
+            (None, Some(previous)) => Span { start: previous.end, end: gone.end },
+            (None, None) => gone,
         };
         Edit::new(span, "")
     }

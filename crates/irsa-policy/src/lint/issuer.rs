@@ -70,7 +70,7 @@ impl<'a> Issuer<'a> {
     /// Whether the path lacks what every EKS issuer has: `/id/` and the cluster's id.
     pub(super) fn lacks_eks_id(self) -> bool {
         let path = self.0.get(self.host().len()..).unwrap_or_default();
-        self.is_eks() && !path.strip_prefix("/id/").is_some_and(|id| !id.trim_matches('/').is_empty())
+        self.is_eks() && path.strip_prefix("/id/").is_none_or(|id| id.trim_matches('/').is_empty())
     }
 }
 

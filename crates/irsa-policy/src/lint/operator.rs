@@ -31,10 +31,7 @@ pub(super) fn change(
             if target.entries.iter().any(is_taken) {
                 return None;
             }
-            let removal = match block.entries.as_slice() {
-                [_] => condition.group.remove(block.member),
-                _ => block.group.remove(entry.member),
-            };
+            let removal = remove(statement, (block, entry))?;
             Some(Fix::new(title, vec![removal, target.group.append(text, whole(text, block, entry))]))
         }
     }
@@ -46,6 +43,15 @@ pub(super) fn add(text: &str, statement: &Statement, operator: &str, entry: &str
     Some(match statement.block(operator) {
         Some(block) => block.group.append(text, entry),
         None => condition.group.append(text, &member(operator, &format!("{{{entry}}}"))),
+    })
+}
+
+/// Removes one condition, with its operator when nothing else stands under it.
+pub(super) fn remove(statement: &Statement, (block, entry): (&Block, &Entry)) -> Option<Edit> {
+    let condition = statement.condition.as_ref()?;
+    Some(match block.entries.as_slice() {
+        [_] => condition.group.remove(block.member),
+        _ => block.group.remove(entry.member),
     })
 }
 

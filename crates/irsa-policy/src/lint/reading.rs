@@ -73,8 +73,10 @@ impl Statement {
         self.condition.as_ref().map(|condition| condition.blocks.as_slice()).unwrap_or_default()
     }
 
+    /// The conditions, as many as a sound document could have: rules compare them with each other.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&Block, &Entry)> {
-        self.blocks().iter().flat_map(|block| block.entries.iter().map(move |entry| (block, entry)))
+        const MAX: usize = 512;
+        self.blocks().iter().flat_map(|block| block.entries.iter().map(move |entry| (block, entry))).take(MAX)
     }
 
     pub(super) fn block(&self, operator: &str) -> Option<&Block> {

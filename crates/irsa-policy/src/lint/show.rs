@@ -5,11 +5,16 @@ use std::fmt::Write;
 /// Longer values are cut: a reason is one line.
 const MAX_SHOWN: usize = 120;
 
-/// The value in backticks, without anything that could break the line or steer a terminal.
+/// The value in backticks.
 pub(super) fn shown(value: &str) -> String {
-    let mut out = String::from("`");
-    for (count, c) in value.chars().enumerate() {
-        if count == MAX_SHOWN {
+    format!("`{}`", one_line(value, MAX_SHOWN))
+}
+
+/// At most `max` characters of a text, without anything that could break the line or steer a terminal.
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
+    for (count, c) in text.chars().enumerate() {
+        if count == max {
             out.push('…');
             break;
         }
@@ -19,7 +24,6 @@ pub(super) fn shown(value: &str) -> String {
             out.push(c);
         }
     }
-    out.push('`');
     out
 }
 
