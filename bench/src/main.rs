@@ -3,6 +3,8 @@
 //! `cargo run --release -p irsa-bench -- sts` starts our server, moto's and SeaweedFS (by pip, into `.tools/bench`) and a bare
 //! HTTP server that does one RSA-2048 verification a request, drives each with the same load, and prints requests per second,
 //! latencies, memory and the server's CPU time per request: the one figure that a busy machine does not move.
+//!
+//! `cargo run --release -p irsa-bench -- policy` measures policy decisions, ours and other engines'.
 #![forbid(unsafe_code)]
 
 mod echo;
@@ -11,6 +13,7 @@ mod issuer;
 mod load;
 mod moto;
 mod ours;
+mod policy;
 mod process;
 mod report;
 mod seaweedfs;
@@ -30,6 +33,8 @@ struct Cli {
 enum Command {
     /// Token exchange, GetCallerIdentity, GetObject and PutObject, ours and the peers'
     Sts(sts::Options),
+    /// Policy decisions: our limits, and other engines
+    Policy(policy::Options),
     /// The ceiling: answers every POST after one RSA-2048 verification (started by `sts`)
     #[command(hide = true)]
     Echo,
@@ -43,6 +48,7 @@ fn main() -> Result<(), Failure> {
     runtime.block_on(async {
         match Cli::parse().command {
             Command::Sts(options) => sts::run(options).await,
+            Command::Policy(options) => policy::run(&options),
             Command::Echo => echo::serve().await,
         }
     })

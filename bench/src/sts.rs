@@ -232,7 +232,7 @@ fn load(options: &Options, most: usize) -> Load {
 }
 
 /// The release binary of this tree.
-fn build(root: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn build(root: &Path) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--quiet", "-p", "irsa"])

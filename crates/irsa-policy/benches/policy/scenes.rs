@@ -17,18 +17,18 @@ pub(crate) const TWO_STATEMENTS: &str = r#"{
 
 /// Who asks what, beside which policies.
 pub(crate) struct Scene {
-    principal: Principal,
-    action: &'static str,
-    resource: &'static str,
-    owner: Option<&'static str>,
-    context: Context,
-    identity: Vec<Policy>,
-    boundary: Option<Policy>,
-    session: Option<Policy>,
-    resource_policy: Option<Policy>,
-    is_trust: bool,
-    scp: Option<Policy>,
-    rcp: Option<Policy>,
+    pub(crate) principal: Principal,
+    pub(crate) action: &'static str,
+    pub(crate) resource: &'static str,
+    pub(crate) owner: Option<&'static str>,
+    pub(crate) context: Context,
+    pub(crate) identity: Vec<Policy>,
+    pub(crate) boundary: Option<Policy>,
+    pub(crate) session: Option<Policy>,
+    pub(crate) resource_policy: Option<Policy>,
+    pub(crate) is_trust: bool,
+    pub(crate) scp: Option<Policy>,
+    pub(crate) rcp: Option<Policy>,
 }
 
 impl Scene {
