@@ -14,7 +14,8 @@ pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Advic
             let text = format!("the key `{key}` is compared with a subject pattern; use `{issuer}:sub`");
             return Some(Advice::coded("IRSA-T004", text));
         }
-        if parsed.is("sub") && !wanted.is_empty() && wanted.iter().all(|value| claim::is_sts_audience(value)) {
+        if parsed.is("sub") && !wanted.is_empty() && wanted.iter().all(|value| claim::is_sts_audience(value))
+        {
             let text = format!("the key `{key}` is compared with an audience; use `{issuer}:aud`");
             return Some(Advice::coded("IRSA-T004", text));
         }
