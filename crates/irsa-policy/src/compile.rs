@@ -46,6 +46,27 @@ impl Policy {
     ) -> Result<Policy, MalformedPolicy> {
         let document = document::read(text, kind).map_err(|problem| problem.locate(text))?;
         document::validate(&document, kind).map_err(|problem| problem.locate(text))?;
+        Ok(Policy::compile(text, kind, document, ids))
+    }
+
+    /// As [`Policy::parse`], but takes what AWS would not save as long as it can be told what it says: for questions about
+    /// policies that nobody is going to save. A value that means nothing matches nothing; a condition with an unknown operator
+    /// holds in a Deny and does not in an Allow, so that it never opens anything.
+    ///
+    /// # Errors
+    /// [`MalformedPolicy`] when the text is no policy, or leaves open to whom or about what it speaks.
+    pub fn parse_unsaved(text: &str, kind: PolicyType) -> Result<Policy, MalformedPolicy> {
+        let document = document::read(text, kind).map_err(|problem| problem.locate(text))?;
+        document::elements(&document, kind).map_err(|problem| problem.locate(text))?;
+        Ok(Policy::compile(text, kind, document, &|_| None))
+    }
+
+    fn compile(
+        text: &str,
+        kind: PolicyType,
+        document: Document,
+        ids: &dyn Fn(&str) -> Option<String>,
+    ) -> Policy {
         let variables = document.has_variables();
         let statements: Box<[Statement]> = document
             .statements
@@ -55,7 +76,7 @@ impl Policy {
         let allow = Index::build(&statements, Effect::Allow);
         let deny = Index::build(&statements, Effect::Deny);
         let newlines = text.match_indices('\n').map(|(offset, _)| offset).collect();
-        Ok(Policy { source: text.into(), kind, document, statements, newlines, allow, deny })
+        Policy { source: text.into(), kind, document, statements, newlines, allow, deny }
     }
 
     /// The text that was parsed.
@@ -109,6 +130,11 @@ impl Policy {
             .flat_map(|clause| &clause.entries)
             .filter(|(kind, _)| *kind == PrincipalKind::Aws)
             .map(|(_, text)| text.value.as_str())
+    }
+
+    /// Whether it has no Allow statement.
+    pub(crate) fn only_denies(&self) -> bool {
+        self.allow.exact.is_empty() && self.allow.rest.is_empty()
     }
 
     /// Whether a Deny statement applies.
@@ -230,7 +256,7 @@ impl Statement {
             conditions: text
                 .conditions
                 .iter()
-                .filter_map(|text| Condition::compile(text, variables))
+                .map(|condition| Condition::compile(condition, text.effect, variables))
                 .collect(),
         }
     }

@@ -17,7 +17,7 @@ mod moment;
 mod operator;
 mod wanted;
 
-use crate::document::ConditionText;
+use crate::document::{ConditionText, Effect};
 use crate::request::{Context, Key, Values};
 pub(crate) use moment::parse as parse_moment;
 pub(crate) use operator::{Family, Operator, Set};
@@ -32,22 +32,27 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Compiles one entry of a `Condition` block. `None` for an unknown operator, which the grammar refuses before.
-    pub(crate) fn compile(text: &ConditionText, variables: bool) -> Option<Condition> {
-        let operator = Operator::parse(&text.operator.value)?;
+    /// Compiles one entry of the `Condition` block of a statement with this effect.
+    pub(crate) fn compile(text: &ConditionText, effect: Effect, variables: bool) -> Condition {
+        let key = Key::new(&text.key.value);
+        let Some(operator) = Operator::parse(&text.operator.value) else {
+            return Condition {
+                operator: Operator::UNKNOWN,
+                key,
+                wanted: Wanted::Unknown { holds: effect == Effect::Deny },
+            };
+        };
         let values = text.values.iter().map(|value| value.value.as_str());
-        Some(Condition {
-            operator,
-            key: Key::new(&text.key.value),
-            wanted: Wanted::compile(operator.family, values, variables),
-        })
+        Condition { operator, key, wanted: Wanted::compile(operator.family, values, variables) }
     }
 
     /// Whether the condition holds for a request with these keys.
     pub(crate) fn holds(&self, context: &Context) -> bool {
         let found = self.found(context);
-        if let Wanted::Null(wanted) = &self.wanted {
-            return wanted.contains(&Some(found.is_none()));
+        match &self.wanted {
+            Wanted::Null(wanted) => return wanted.contains(&Some(found.is_none())),
+            Wanted::Unknown { holds } => return *holds,
+            _ => {}
         }
         match (self.operator.set, found) {
             (None, None) => self.operator.if_exists || self.operator.negated,

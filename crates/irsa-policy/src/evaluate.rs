@@ -1,15 +1,16 @@
 //! The decision over all layers, in AWS's order.
 //!
 //! Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic" and the table of resource-based
-//! policies against implicit denies. In short: an explicit Deny anywhere ends it; then service control policies and the
-//! endpoint's policy must allow; then, within one account, a resource policy that names the caller exactly is enough, and one
+//! policies against implicit denies. In short: an explicit Deny anywhere ends it; then resource and service control
+//! policies and the endpoint's policy must allow; then, within one account, a resource policy that names the caller exactly is enough, and one
 //! that names its role replaces only the identity policies; across accounts both sides must allow.
 //!
 //! INVARIANT (layers): [`conclude`] is the only place that turns layers into a decision; `evaluate` and `explain` differ only
 //! in how they fill [`Findings`].
 //!
 //! Nothing here allocates. Choices:
-//! - AWS attaches `RCPFullAWSAccess` everywhere and nobody can detach it, so resource control policies can only deny;
+//! - every level of resource control policies must allow, as those of service control policies must; AWS attaches
+//!   `RCPFullAWSAccess` to each and nobody can detach it, so a level whose policies only deny has it even if it is not given;
 //! - web identity, anonymous and service callers have no account of ours: only the resource's side has a say on them;
 //! - partitions never trust each other, whatever a policy says.
 
@@ -47,7 +48,8 @@ pub struct Layers<'a> {
     pub resource_is_trust: bool,
     /// Service control policies, a slice a level from the root down to the caller's account; empty outside an organization.
     pub scp: &'a [&'a [Attached<'a>]],
-    /// Resource control policies of the resource's account, a slice a level.
+    /// Resource control policies of the resource's account, a slice a level from the root down; empty outside an
+    /// organization.
     pub rcp: &'a [&'a [Attached<'a>]],
     /// The policies of the VPC endpoint that the request came through; empty when there was none.
     pub endpoint: &'a [Attached<'a>],
@@ -158,6 +160,8 @@ pub(crate) fn speaking<'a>(
 
 /// What the Allow statements of each layer say.
 pub(crate) trait Findings {
+    /// Every level of the resource control policies allows.
+    fn resource_control(&self) -> bool;
     /// Every level of the service control policies allows.
     fn service_control(&self) -> bool;
     /// The endpoint's policies allow, or there are none.
@@ -176,6 +180,9 @@ pub(crate) trait Findings {
 pub(crate) fn conclude(request: &Request<'_>, layers: &Layers<'_>, findings: &impl Findings) -> Decision {
     let principal = request.principal;
     let has_account = principal.account().is_some();
+    if !findings.resource_control() {
+        return Decision::ImplicitDeny(Layer::ResourceControl);
+    }
     if has_account && !findings.service_control() {
         return Decision::ImplicitDeny(Layer::ServiceControl);
     }
@@ -235,6 +242,11 @@ fn crosses_partitions(request: &Request<'_>) -> bool {
     }
 }
 
+/// Whether a level of resource control policies has AWS's own one beside those given.
+pub(crate) fn has_full_access(level: &[Attached<'_>]) -> bool {
+    !level.is_empty() && level.iter().all(|attached| attached.policy.only_denies())
+}
+
 /// Findings made when they are asked for.
 struct Live<'a> {
     question: &'a Question<'a>,
@@ -252,6 +264,10 @@ impl Live<'_> {
 }
 
 impl Findings for Live<'_> {
+    fn resource_control(&self) -> bool {
+        self.layers.rcp.iter().all(|level| has_full_access(level) || self.any_allows(level))
+    }
+
     fn service_control(&self) -> bool {
         self.layers.scp.iter().all(|level| self.any_allows(level))
     }

@@ -12,7 +12,7 @@ use crate::compile::principal::Grant;
 use crate::compile::{Question, Statement};
 use crate::condition::{Condition, Family, Set};
 use crate::document::{self, Clause, ConditionText, Effect};
-use crate::evaluate::{Attached, Decision, Findings, Layer, Layers, conclude, speaking};
+use crate::evaluate::{Attached, Decision, Findings, Layer, Layers, conclude, has_full_access, speaking};
 use crate::request::{Context, Request};
 pub use fix::Hint;
 pub use message::denial_message;
@@ -152,6 +152,8 @@ pub enum Reason {
     BadType,
     /// A variable in the policy's value has no value in this request.
     UnresolvedVariable,
+    /// AWS has no such operator.
+    UnknownOperator,
     /// Several values for an operator that compares one; it needs `ForAnyValue:` or `ForAllValues:`.
     SeveralValues,
 }
@@ -294,8 +296,10 @@ fn trace_condition(condition: &Condition, text: &ConditionText, context: &Contex
 /// Why a condition that does not hold does not.
 fn reason(condition: &Condition, text: &ConditionText, context: &Context) -> Reason {
     let operator = condition.operator;
-    if operator.family == Family::Null {
-        return Reason::Presence;
+    match operator.family {
+        Family::Null => return Reason::Presence,
+        Family::Unknown => return Reason::UnknownOperator,
+        _ => {}
     }
     let Some(found) = condition.found(context) else { return Reason::MissingKey };
     if operator.set.is_none() && found.len() > 1 {
@@ -334,6 +338,11 @@ impl Traced<'_> {
 }
 
 impl Findings for Traced<'_> {
+    fn resource_control(&self) -> bool {
+        let mut levels = self.layers.rcp.iter().enumerate();
+        levels.all(|(index, level)| has_full_access(level) || self.allows(Layer::ResourceControl, index))
+    }
+
     fn service_control(&self) -> bool {
         (0..self.layers.scp.len()).all(|level| self.allows(Layer::ServiceControl, level))
     }

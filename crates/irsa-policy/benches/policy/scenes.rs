@@ -179,8 +179,8 @@ pub(crate) fn full_stack() -> Scene {
         "Resource": ["arn:aws:s3:::shop-data", "arn:aws:s3:::shop-data/*"], "Condition": { "Bool": { "aws:SecureTransport": "false" } } } }"#;
     let scp = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow", "Action": "*", "Resource": "*" },
         { "Effect": "Deny", "NotAction": ["iam:*", "sts:*", "s3:*"], "Resource": "*", "Condition": { "StringNotEquals": { "aws:RequestedRegion": ["eu-west-1", "eu-central-1"] } } } ] }"#;
-    let rcp = r#"{ "Version": "2012-10-17", "Statement": { "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
-        "Condition": { "StringNotEqualsIfExists": { "aws:PrincipalAccount": "111122223333" }, "BoolIfExists": { "aws:PrincipalIsAWSService": "false" } } } }"#;
+    let rcp = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }, { "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+        "Condition": { "StringNotEqualsIfExists": { "aws:PrincipalAccount": "111122223333" }, "BoolIfExists": { "aws:PrincipalIsAWSService": "false" } } } ] }"#;
     Scene {
         boundary: Some(policy(boundary, PolicyType::Boundary)),
         session: Some(policy(passed, PolicyType::Session)),

@@ -31,6 +31,8 @@ pub(crate) enum Family {
     Ip,
     Arn,
     Null,
+    /// None that AWS has.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,10 @@ impl Comparison {
 }
 
 impl Operator {
+    /// What stands for a name that AWS does not have.
+    pub(crate) const UNKNOWN: Operator =
+        Operator { set: None, family: Family::Unknown, negated: false, if_exists: false };
+
     /// Parses a name; `None` when AWS has no such operator. Names are case-sensitive.
     pub(crate) fn parse(name: &str) -> Option<Operator> {
         let (set, rest) = match name.split_once(':') {

@@ -8,7 +8,7 @@ fn condition(operator: &str, key: &str, wanted: &[&str]) -> Condition {
         key: text(key),
         values: wanted.iter().map(|value| text(value)).collect(),
     };
-    Condition::compile(&text, true).unwrap()
+    Condition::compile(&text, crate::document::Effect::Allow, true)
 }
 
 fn holds(operator: &str, wanted: &[&str], found: &[&str]) -> bool {

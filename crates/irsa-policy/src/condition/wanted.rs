@@ -25,6 +25,10 @@ pub(crate) enum Wanted {
     Ip(Box<[Option<IpNet>]>),
     Arn(Box<[Option<ArnPattern>]>),
     Null(Box<[Option<bool>]>),
+    /// The operator is unknown; what comes of it does not depend on the request.
+    Unknown {
+        holds: bool,
+    },
 }
 
 impl Wanted {
@@ -45,6 +49,7 @@ impl Wanted {
             Family::Ip => Wanted::Ip(values.map(network).collect()),
             Family::Arn => Wanted::Arn(values.map(|value| ArnPattern::condition(value, variables)).collect()),
             Family::Null => Wanted::Null(values.map(boolean).collect()),
+            Family::Unknown => Wanted::Unknown { holds: false },
         }
     }
 
@@ -65,14 +70,14 @@ impl Wanted {
                 let arn = ArnText::new(found);
                 wanted.iter().flatten().any(|pattern| pattern.matches(&arn, context))
             }
-            Wanted::Null(_) => false,
+            Wanted::Null(_) | Wanted::Unknown { .. } => false,
         }
     }
 
     /// Whether `found` is of the kind that the operator compares.
     pub(crate) fn can_read(&self, found: &str) -> bool {
         match self {
-            Wanted::Text(_) | Wanted::TextIgnoringCase(_) | Wanted::Null(_) => true,
+            Wanted::Text(_) | Wanted::TextIgnoringCase(_) | Wanted::Null(_) | Wanted::Unknown { .. } => true,
             Wanted::Numeric(..) => decimal::parse(found).is_some(),
             Wanted::Date(..) => moment::parse(found).is_some(),
             Wanted::Bool(_) => boolean(found).is_some(),
@@ -88,7 +93,7 @@ impl Wanted {
             !values.is_empty() && values.iter().all(Option::is_none)
         }
         match self {
-            Wanted::Text(_) | Wanted::TextIgnoringCase(_) => false,
+            Wanted::Text(_) | Wanted::TextIgnoringCase(_) | Wanted::Unknown { .. } => false,
             Wanted::Numeric(_, values) => all_none(values),
             Wanted::Date(_, values) => all_none(values),
             Wanted::Bool(values) | Wanted::Null(values) => all_none(values),

@@ -7,7 +7,7 @@ mod principal;
 mod resource;
 
 use super::path::Path;
-use super::{Clause, Document, Effect, PolicyType, Problem, Span, Statement, Text};
+use super::{Clause, ConditionText, Document, Effect, PolicyType, Problem, Span, Statement, Text};
 use crate::condition::{self, Family, Operator};
 use crate::pattern::{Pattern, Syntax};
 use crate::request::Context;
@@ -20,7 +20,8 @@ const NOT_OF_TYPE: &str =
 
 /// Checks `document` as a policy of type `kind`.
 pub(crate) fn validate(document: &Document, kind: PolicyType) -> Result<(), Problem> {
-    each(document, |statement, path| elements(statement, path, kind))?;
+    each(document, operators)?;
+    elements(document, kind)?;
     version(document, kind)?;
     each(document, legacy)?;
     if kind != PolicyType::Trust {
@@ -59,8 +60,22 @@ fn problem(
     Problem { message: message.into(), reason: reason.into(), path: path.into(), span }
 }
 
-/// Which of `Principal` and `Resource` the type forbids or demands.
-fn elements(statement: &Statement, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
+/// AWS reads an operator with its structure, before anything that depends on the type.
+fn operators(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
+    let unknown = |text: &&ConditionText| Operator::parse(&text.operator.value).is_none();
+    let Some(text) = statement.conditions.iter().find(unknown) else { return Ok(()) };
+    let operator = &text.operator;
+    let path = format!("{path}.Condition.{}", operator.value);
+    let reason = format!("unknown condition operator `{}`", operator.value);
+    Err(Problem::syntax(reason, path, operator.span))
+}
+
+/// Which of `Principal` and `Resource` the type forbids or demands: to whom and about what a policy speaks.
+pub(crate) fn elements(document: &Document, kind: PolicyType) -> Result<(), Problem> {
+    each(document, |statement, path| statement_elements(statement, path, kind))
+}
+
+fn statement_elements(statement: &Statement, path: Path<'_>, kind: PolicyType) -> Result<(), Problem> {
     let principal = statement.principal.as_ref();
     match kind {
         PolicyType::Identity | PolicyType::Boundary | PolicyType::Session | PolicyType::ServiceControl => {

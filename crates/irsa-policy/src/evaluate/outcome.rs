@@ -62,8 +62,7 @@ pub fn decide<'a>(request: &Request<'_>, layers: &Layers<'a>) -> Outcome<'a> {
     // Within one account a grant to the account alone only lets the identity policies decide.
     let resource = !identity || layers.resource_is_trust || !is_same_account(request);
     let statements = deciding(request, layers, &question, Effect::Allow, |layer| match layer {
-        Layer::ResourceControl => false,
-        Layer::ServiceControl | Layer::Endpoint => true,
+        Layer::ResourceControl | Layer::ServiceControl | Layer::Endpoint => true,
         Layer::Resource | Layer::Trust => resource,
         Layer::Identity => identity,
         Layer::Boundary | Layer::Session => limits,
@@ -109,6 +108,10 @@ struct Asked<'a> {
 }
 
 impl Findings for Asked<'_> {
+    fn resource_control(&self) -> bool {
+        self.live.resource_control()
+    }
+
     fn service_control(&self) -> bool {
         self.live.service_control()
     }

@@ -353,14 +353,34 @@ fn every_level_of_service_control_policies_must_allow() {
         assert_eq!(ask(&user(), A, &layers), expected);
         assert_eq!(ask(&root(), A, &layers), expected);
     }
-    // AWS attaches RCPFullAWSAccess to every level.
-    let rcp = policy(
-        PolicyType::ResourceControl,
-        r#"{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}"#,
-    );
-    let rcp = [named(&rcp)];
-    let layers = Layers { identity: &identity, rcp: &[&rcp, &[]], ..Layers::default() };
-    assert_eq!(ask(&user(), A, &layers), Allow);
+}
+
+#[test]
+fn every_level_of_resource_control_policies_must_allow() {
+    let identity = allow_all(PolicyType::Identity);
+    let identity = [named(&identity)];
+    let other = r#"{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}"#;
+    let everything = r#"{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}"#;
+    let (full, denying) =
+        (policy(PolicyType::ResourceControl, everything), policy(PolicyType::ResourceControl, other));
+    let allowing = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"*"}}"#;
+    let allowing = Policy::parse_unsaved(allowing, PolicyType::ResourceControl).unwrap();
+    let (full, denying, allowing) = (named(&full), named(&denying), named(&allowing));
+    let denied = ImplicitDeny(Layer::ResourceControl);
+    for (levels, expected) in [
+        (vec![vec![full], vec![full]], Allow),
+        (vec![vec![full, denying]], Allow),
+        // Nobody can detach AWS's own policy, whether it is given or not.
+        (vec![vec![denying], vec![denying, denying]], Allow),
+        (vec![vec![allowing]], denied),
+        (vec![vec![full], vec![denying, allowing]], denied),
+        (vec![vec![]], denied),
+    ] {
+        let levels: Vec<&[Attached<'_>]> = levels.iter().map(Vec::as_slice).collect();
+        let layers = Layers { identity: &identity, rcp: &levels, ..Layers::default() };
+        assert_eq!(ask(&user(), A, &layers), expected);
+        assert_eq!(ask(&root(), A, &layers), expected);
+    }
 }
 
 #[test]
@@ -563,5 +583,65 @@ fn variables_mean_nothing_in_a_policy_of_2008() {
         };
         let layers = Layers { resource: Some(named(&resource)), ..Layers::default() };
         assert_eq!(evaluate(&request, &layers).is_allowed(), expected, "{version}");
+    }
+}
+
+#[test]
+fn an_unknown_operator_is_refused_at_save_and_never_opens_afterwards() {
+    let decide = |effect: &str| {
+        let statement = r#""Action":"s3:*","Resource":"*","Condition":{"StringMatches":{"k":"v"}}"#;
+        let everything = r#"{"Effect":"Allow","Action":"sqs:*","Resource":"*"}"#;
+        let text = format!(r#"{{"Statement":[{everything},{{"Effect":"{effect}",{statement}}}]}}"#);
+        assert!(Policy::parse(&text, PolicyType::Session).is_err());
+        let policy = Policy::parse_unsaved(&text, PolicyType::Session).unwrap();
+        let user = Principal::from_name("arn:aws:iam::111122223333:user/ann").unwrap();
+        let context: Context = [("k", "v")].into_iter().collect();
+        let request = Request {
+            principal: &user,
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::b/k",
+            resource_account: None,
+            context: &context,
+        };
+        let identity = [Attached { name: "p", policy: &policy }];
+        let layers = Layers { identity: &identity, ..Layers::default() };
+        let explanation = crate::explain(&request, &layers);
+        assert_eq!(explanation.decision, evaluate(&request, &layers));
+        explanation
+    };
+    let silent = decide("Allow");
+    assert_eq!(silent.decision, ImplicitDeny(Layer::Identity));
+    assert_eq!(silent.fix.unwrap().advice, "there is no condition operator StringMatches");
+    assert_eq!(decide("Deny").decision, ExplicitDeny(Layer::Identity));
+}
+
+#[test]
+fn what_aws_would_not_save_is_read_unless_it_leaves_open_whom_it_speaks_to() {
+    for (text, kind, is_read) in [
+        (
+            r#"{"Version":"2008-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#,
+            PolicyType::Identity,
+            true,
+        ),
+        (
+            r#"{"Statement":{"Sid":"a b","Effect":"Allow","Action":"all","Resource":"b"}}"#,
+            PolicyType::Identity,
+            true,
+        ),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#,
+            PolicyType::ResourceControl,
+            true,
+        ),
+        (r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#, PolicyType::Resource, false),
+        (
+            r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#,
+            PolicyType::Identity,
+            false,
+        ),
+        (r#"{"Statement":{"Effect":"Maybe","Action":"s3:*","Resource":"*"}}"#, PolicyType::Identity, false),
+        ("[]", PolicyType::Identity, false),
+    ] {
+        assert_eq!(Policy::parse_unsaved(text, kind).is_ok(), is_read, "{kind:?}: {text}");
     }
 }

@@ -9,9 +9,9 @@ use crate::request::{Principal, Request};
 pub fn denial_message(request: &Request<'_>, decision: Decision) -> Option<String> {
     let (because, layer) = match decision {
         Decision::Allow => return None,
-        // AWS reports what a service control policy does not allow as denied explicitly.
-        Decision::ImplicitDeny(Layer::ServiceControl) => {
-            ("with an explicit deny in a", Layer::ServiceControl)
+        // AWS reports what an organization's policies do not allow as denied explicitly.
+        Decision::ImplicitDeny(layer @ (Layer::ServiceControl | Layer::ResourceControl)) => {
+            ("with an explicit deny in a", layer)
         }
         Decision::ImplicitDeny(layer) => ("because no", layer),
         Decision::ExplicitDeny(layer) => ("with an explicit deny in a", layer),

@@ -64,6 +64,16 @@ impl World {
 
         // 2. Limits that bind before anybody grants.
         let allows = |policy: &Value| self.strongest(policy, "Allow", question).is_some();
+        // AWS's own policy is in every level. Where only policies that deny are given, it goes without saying.
+        let only_denies = |policy: &Value| {
+            policy["Statement"].as_array().unwrap().iter().all(|statement| statement["Effect"] == "Deny")
+        };
+        let level_allows = |level: &Vec<Value>| {
+            level.iter().any(allows) || (!level.is_empty() && level.iter().all(only_denies))
+        };
+        if !self.rcp.iter().all(level_allows) {
+            return Decision::ImplicitDeny(Layer::ResourceControl);
+        }
         if account.is_some() && !self.scp.iter().all(|level| level.iter().any(allows)) {
             return Decision::ImplicitDeny(Layer::ServiceControl);
         }

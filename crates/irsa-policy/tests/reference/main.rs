@@ -56,7 +56,7 @@ struct Compiled {
 
 impl Compiled {
     fn new(world: &World) -> Compiled {
-        let one = |document: &Value, kind| Policy::parse(&document.to_string(), kind).unwrap();
+        let one = |document: &Value, kind| Policy::parse_unsaved(&document.to_string(), kind).unwrap();
         let all = |documents: &[Value], kind| documents.iter().map(|document| one(document, kind)).collect();
         let levels = |levels: &[Vec<Value>], kind| levels.iter().map(|level| all(level, kind)).collect();
         let kind = if world.resource_is_trust { PolicyType::Trust } else { PolicyType::Resource };

@@ -56,7 +56,11 @@ impl Random {
             } else {
                 vec![]
             },
-            rcp: if self.one_in(4) { vec![vec![self.rcp()]] } else { vec![] },
+            rcp: if self.one_in(4) {
+                (0..=self.below(1)).map(|_| self.rcp_level()).collect()
+            } else {
+                vec![]
+            },
             endpoint: if self.one_in(5) { self.policies(1, Speaker::Named) } else { vec![] },
         }
     }
@@ -80,6 +84,17 @@ impl Random {
             statements.push(wide);
         }
         json!({ "Version": self.pick(&["2012-10-17", "2012-10-17", "2012-10-17", "2008-10-17"]), "Statement": statements })
+    }
+
+    /// AWS's own policy, one that allows less, one that only denies.
+    fn rcp_level(&mut self) -> Vec<Value> {
+        let allow = json!({ "Effect": "Allow", "Principal": "*", "Action": self.pick(&["*", "*", "*", "s3:*"]), "Resource": "*" });
+        let allow = json!({ "Version": "2012-10-17", "Statement": [allow] });
+        match self.below(4) {
+            0 => vec![allow],
+            1 => vec![self.rcp()],
+            _ => vec![allow, self.rcp()],
+        }
     }
 
     fn rcp(&mut self) -> Value {

@@ -219,7 +219,7 @@ fn policy(cast: &Cast, statements: &Value, kind: PolicyType) -> Policy {
     let statements: Vec<Value> =
         statements.as_array().unwrap().iter().map(|one| statement(cast, one)).collect();
     let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-    Policy::parse(&text, kind).unwrap_or_else(|error| panic!("{text}: {error}: {}", error.reason()))
+    Policy::parse_unsaved(&text, kind).unwrap_or_else(|error| panic!("{text}: {error}: {}", error.reason()))
 }
 
 fn statement(cast: &Cast, short: &Value) -> Value {

@@ -35,6 +35,7 @@ pub(super) fn advice(failed: &ConditionTrace, context: &Context) -> Option<Advic
                 "`{key}` has several values ({found}), which {operator} never matches; use ForAnyValue:{operator}"
             )
         }
+        Reason::UnknownOperator => format!("there is no condition operator {operator}"),
         Reason::UnresolvedVariable => {
             format!("a variable in {} has no value in this request", wanted.join(", "))
         }
