@@ -1,5 +1,6 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+pub(crate) mod lint;
 pub(crate) mod policy;
 
 use std::net::SocketAddr;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Policy(policy::Policy),
     /// Explain an error code, offline
     Explain(Explain),
+    /// Find what is wrong in policies, manifests and plans, before anybody is denied
+    Lint(lint::Lint),
     /// Print the completion script of a shell
     Completion(Completion),
     /// Write the man pages

@@ -5,6 +5,7 @@ mod completion;
 mod env;
 mod exec;
 mod explain;
+mod lint;
 mod policy;
 mod quickstart;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
         Command::Policy(arguments) => policy::policy(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Lint(arguments) => lint::lint(&arguments),
         Command::Completion(arguments) => completion::completion(&arguments),
         Command::Man(arguments) => completion::man(&arguments),
         Command::Env(arguments) => env::env(&arguments),

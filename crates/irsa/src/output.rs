@@ -56,7 +56,9 @@ pub(crate) fn print(text: &str) {
 /// Text that others wrote, without what steers a terminal: control characters, and those that turn the direction of text
 /// around (Unicode TR 9 §2), as U+FFFD.
 pub(crate) fn visible(text: &str) -> String {
-    text.chars().map(|character| if steers(character) { char::REPLACEMENT_CHARACTER } else { character }).collect()
+    text.chars()
+        .map(|character| if steers(character) { char::REPLACEMENT_CHARACTER } else { character })
+        .collect()
 }
 
 /// Whether a character moves the cursor, changes the terminal, or turns the direction of text around.

@@ -27,7 +27,7 @@ pub(crate) fn explain(arguments: &Explain) -> Result<ExitCode, CliError> {
 }
 
 /// `t004` is `IRSA-T004`.
-fn full_code(asked: &str) -> String {
+pub(super) fn full_code(asked: &str) -> String {
     let upper = asked.trim().to_ascii_uppercase();
     if upper.starts_with("IRSA-") { upper } else { format!("IRSA-{upper}") }
 }

@@ -1,0 +1,99 @@
+//! JUnit's XML: a suite for each file, a test case for each document. Findings that fail are its failure, others its
+//! output.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::cli::lint::FailOn;
+use crate::commands::lint::inventory::Found;
+
+pub(super) fn junit(report: &Report, fail_on: FailOn) -> String {
+    let mut suites = String::new();
+    let (mut cases, mut failed) = (0, 0);
+    for (index, source) in report.sources.iter().enumerate() {
+        let mut body = String::new();
+        let (mut of_suite, mut failed_of_suite) = (0, 0);
+        for (number, document) in report.documents.iter().enumerate() {
+            if document.source != index {
+                continue;
+            }
+            let found: Vec<&Found> = report.findings().filter(|found| found.document == number).collect();
+            let name = if document.name.is_empty() { &source.name } else { &document.name };
+            let fails = case(&mut body, report, name, &source.name, &found, fail_on);
+            of_suite += 1;
+            failed_of_suite += usize::from(fails);
+        }
+        if of_suite > 0 {
+            let _ = writeln!(
+                suites,
+                "  <testsuite name=\"{}\" tests=\"{of_suite}\" failures=\"{failed_of_suite}\" errors=\"0\">\n{body}  </testsuite>",
+                xml(&source.name),
+            );
+        }
+        cases += of_suite;
+        failed += failed_of_suite;
+    }
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"irsa lint\" tests=\"{cases}\" failures=\"{failed}\" errors=\"0\">\n{suites}</testsuites>\n"
+    )
+}
+
+fn case(
+    out: &mut String,
+    report: &Report,
+    name: &str,
+    file: &str,
+    found: &[&Found],
+    fail_on: FailOn,
+) -> bool {
+    let _ = write!(out, "    <testcase name=\"{}\" classname=\"{}\"", xml(name), xml(file));
+    if found.is_empty() {
+        out.push_str("/>\n");
+        return false;
+    }
+    out.push_str(">\n");
+    let (failing, others): (Vec<&Found>, Vec<&Found>) =
+        found.iter().partition(|found| fail_on.fails(found.severity));
+    if let Some(first) = failing.first() {
+        let lines = lines(report, &failing);
+        let _ = writeln!(
+            out,
+            "      <failure type=\"{}\" message=\"{}\">{}</failure>",
+            first.code,
+            xml(&report.reason(first)),
+            xml(&lines),
+        );
+    }
+    if !others.is_empty() {
+        let _ = writeln!(out, "      <system-out>{}</system-out>", xml(&lines(report, &others)));
+    }
+    out.push_str("    </testcase>\n");
+    !failing.is_empty()
+}
+
+fn lines(report: &Report, found: &[&Found]) -> String {
+    let lines = found.iter().map(|found| {
+        let region = report.region(found);
+        let (file, reason) = (report.file(found), report.reason(found));
+        format!("{file}:{}:{}: {} {reason}", region.line, region.column, found.code)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Escaped, and without the characters that XML 1.0 (§2.2) does not allow at all.
+fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\n' => out.push('\n'),
+            '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
+            other if crate::output::steers(other) => out.push(char::REPLACEMENT_CHARACTER),
+            other => out.push(other),
+        }
+    }
+    out
+}
