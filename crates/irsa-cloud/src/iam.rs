@@ -20,6 +20,7 @@ mod policy_versions;
 mod providers;
 mod quotas;
 mod roles;
+mod simulation;
 mod tagging;
 mod tags;
 #[cfg(test)]
@@ -114,6 +115,10 @@ pub fn table() -> QueryTable {
         .write("TagOpenIDConnectProvider", tagging::tag_open_id_connect_provider)
         .write("UntagOpenIDConnectProvider", tagging::untag_open_id_connect_provider)
         .read("ListOpenIDConnectProviderTags", tagging::list_open_id_connect_provider_tags)
+        .read("SimulateCustomPolicy", simulation::simulate_custom_policy)
+        .read("SimulatePrincipalPolicy", simulation::simulate_principal_policy)
+        .read("GetContextKeysForCustomPolicy", simulation::context_keys_for_custom_policy)
+        .read("GetContextKeysForPrincipalPolicy", simulation::context_keys_for_principal_policy)
         .read("ListGroupsForUser", absent::list_groups_for_user)
         .read("GetLoginProfile", absent::get_login_profile)
         .read("DeleteLoginProfile", absent::delete_login_profile)

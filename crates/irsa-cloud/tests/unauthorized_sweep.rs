@@ -52,6 +52,9 @@ const CLIENT: (&str, &str) = ("ClientID", "sts.amazonaws.com");
 const THUMBPRINT: (&str, &str) = ("ThumbprintList.member.1", "9e99a48a9960b14926bb7f3b02e22da2b0ab7280");
 const KEY: (&str, &str) = ("AccessKeyId", "ASIAY34FZKBOKMUTVV7A");
 const TAG: [(&str, &str); 2] = [("Tags.member.1.Key", "k"), ("Tags.member.1.Value", "v")];
+const SIMULATED: (&str, &str) = ("PolicyInputList.member.1", DOCUMENT);
+const SOURCE: (&str, &str) = ("PolicySourceArn", ROLE_ARN);
+const ACTION: (&str, &str) = ("ActionNames.member.1", "s3:GetObject");
 const UNTAG: (&str, &str) = ("TagKeys.member.1", "k");
 
 type Params = &'static [(&'static str, &'static str)];
@@ -89,6 +92,8 @@ const IAM: &[(&str, Params)] = &[
     ("DetachUserPolicy", &[USER, ATTACHED]),
     ("GetAccessKeyLastUsed", &[KEY]),
     ("GetAccountSummary", &[]),
+    ("GetContextKeysForCustomPolicy", &[SIMULATED]),
+    ("GetContextKeysForPrincipalPolicy", &[SOURCE]),
     ("GetLoginProfile", &[USER]),
     ("GetOpenIDConnectProvider", &[PROVIDER]),
     ("GetPolicy", &[POLICY]),
@@ -126,6 +131,8 @@ const IAM: &[(&str, Params)] = &[
     ("PutUserPolicy", &[USER, INLINE, TEXT]),
     ("RemoveClientIDFromOpenIDConnectProvider", &[PROVIDER, CLIENT]),
     ("SetDefaultPolicyVersion", &[POLICY, VERSION]),
+    ("SimulateCustomPolicy", &[SIMULATED, ACTION]),
+    ("SimulatePrincipalPolicy", &[SOURCE, ACTION]),
     ("TagOpenIDConnectProvider", &[PROVIDER, TAG[0], TAG[1]]),
     ("TagPolicy", &[POLICY, TAG[0], TAG[1]]),
     ("TagRole", &[ROLE, TAG[0], TAG[1]]),

@@ -102,19 +102,13 @@ impl Policy {
     /// The condition keys that the policy asks for, in its conditions and its variables: each once, as first written, in the
     /// order of the document. Names that differ in case only are one key.
     pub fn context_keys(&self) -> Vec<&str> {
-        let mut keys: Vec<&str> = Vec::new();
-        for statement in &self.statements {
-            let variables = statement.resource.patterns.iter().flat_map(ArnPattern::variable_names);
-            let conditions = statement.conditions.iter().flat_map(|condition| {
-                std::iter::once(condition.key.name()).chain(condition.wanted.variable_names())
-            });
-            for name in variables.chain(conditions) {
-                if !keys.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                    keys.push(name);
-                }
-            }
-        }
-        keys
+        distinct(self.statements.iter().flat_map(Statement::context_keys))
+    }
+
+    /// The condition keys that the `index`th statement asks for, as [`Policy::context_keys`]; none when there is no such
+    /// statement.
+    pub fn statement_context_keys(&self, index: usize) -> Vec<&str> {
+        distinct(self.statements.get(index).into_iter().flat_map(Statement::context_keys))
     }
 
     /// Where the `index`th statement stands in the source.
@@ -289,6 +283,14 @@ impl Statement {
         &self.conditions
     }
 
+    fn context_keys(&self) -> impl Iterator<Item = &str> {
+        let variables = self.resource.patterns.iter().flat_map(ArnPattern::variable_names);
+        let conditions = self.conditions.iter().flat_map(|condition| {
+            std::iter::once(condition.key.name()).chain(condition.wanted.variable_names())
+        });
+        variables.chain(conditions)
+    }
+
     pub(crate) fn unresolved_resource(&self, context: &Context) -> Option<&str> {
         self.resource.unresolved(context)
     }
@@ -410,4 +412,45 @@ impl Index {
 
 fn filter_bit(hash: u64) -> u128 {
     1 << (hash >> 57)
+}
+
+/// Each name once, as first written.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
+    for name in names {
+        if !found.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // IAM User Guide, "Variables and tags": variables have a meaning since 2012-10-17, in resources and in values.
+    #[test]
+    fn context_keys_are_those_of_conditions_and_variables() {
+        let text = r#"{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::b/${aws:username}/*","arn:aws:s3:::${AWS:UserName}"]},
+            {"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{
+                "StringLike":{"s3:prefix":["${aws:PrincipalTag/team, 'none'}","${*}"]},
+                "Null":{"aws:TokenIssueTime":"true"},
+                "ArnLike":{"aws:SourceArn":"arn:aws:sns:*:${aws:PrincipalAccount}:*"}}}]}"#;
+        let policy = Policy::parse(text, PolicyType::Identity).unwrap();
+        let second = [
+            "s3:prefix",
+            "aws:PrincipalTag/team",
+            "aws:TokenIssueTime",
+            "aws:SourceArn",
+            "aws:PrincipalAccount",
+        ];
+        assert_eq!(policy.context_keys(), [["aws:username"].as_slice(), &second].concat());
+        assert_eq!(policy.statement_context_keys(0), ["aws:username"]);
+        assert_eq!(policy.statement_context_keys(1), second);
+        assert_eq!(policy.statement_context_keys(2), [""; 0]);
+        let old = Policy::parse(&text.replace("2012", "2008"), PolicyType::Session).unwrap();
+        assert_eq!(old.context_keys(), ["s3:prefix", "aws:TokenIssueTime", "aws:SourceArn"]);
+    }
 }

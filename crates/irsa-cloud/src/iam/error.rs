@@ -91,6 +91,12 @@ pub enum IamError {
     /// The input contradicts itself or a rule that no constraint of the service model tells.
     #[error("{0}")]
     InvalidInput(&'static str),
+    /// The input of a simulation makes no sense.
+    #[error("{0}")]
+    Unsimulatable(String),
+    /// No such group: there are none.
+    #[error("The group with name {0} cannot be found.")]
+    NoSuchGroup(String),
     /// The input has not the form that it must have.
     #[error("{0}")]
     Validation(String),
@@ -110,6 +116,7 @@ impl From<IamError> for Failure {
             IamError::Commit(error) => return error.into(),
             IamError::NoSuchRole(_)
             | IamError::NoSuchUser(_)
+            | IamError::NoSuchGroup(_)
             | IamError::NoSuchPolicy(_)
             | IamError::NotAttachable(_)
             | IamError::NoSuchBoundary(_)
@@ -126,7 +133,9 @@ impl From<IamError> for Failure {
             IamError::MalformedPolicy(_) | IamError::InvalidPrincipal(_) => {
                 ("MalformedPolicyDocument", StatusCode::BAD_REQUEST)
             }
-            IamError::InvalidInput(_) => ("InvalidInput", StatusCode::BAD_REQUEST),
+            IamError::InvalidInput(_) | IamError::Unsimulatable(_) => {
+                ("InvalidInput", StatusCode::BAD_REQUEST)
+            }
             IamError::Validation(_) => ("ValidationError", StatusCode::BAD_REQUEST),
             IamError::NoRandomness => ("ServiceFailure", StatusCode::INTERNAL_SERVER_ERROR),
         };
