@@ -83,8 +83,6 @@ impl Compiler {
     fn read(&mut self, text: &str, is_trust: bool) -> Result<Policies, Refused> {
         let members: Members<'_> =
             serde_json::from_str(text).map_err(|error| Refused::form(format!("policies: {error}")))?;
-        // Inline policies and session policies may be of any version; that a managed policy may not is a question of saving.
-        let attached = PolicyType::Session;
         let resource = match (members.resource, members.trust) {
             (Some(_), Some(_)) => {
                 return Err(Refused::form("policies: a role has no `resource` policy beside `trust`"));
@@ -93,10 +91,10 @@ impl Compiler {
             (Some(text), None) => Some(("resource", text, PolicyType::Resource)),
             (None, trust) => trust.map(|text| ("trust", text, PolicyType::Trust)),
         };
-        let session = self.list(members.session, "session", attached)?;
+        let session = self.list(members.session, "session", PolicyType::Session)?;
         Ok(Policies {
-            identity: self.list(members.identity, "identity", attached)?,
-            boundary: self.list(members.boundary, "boundary", attached)?,
+            identity: self.list(members.identity, "identity", PolicyType::Identity)?,
+            boundary: self.list(members.boundary, "boundary", PolicyType::Boundary)?,
             session: Some(session).filter(|session| !session.is_empty()),
             scp: self.levels(members.scp, "scp", PolicyType::ServiceControl)?,
             rcp: self.levels(members.rcp, "rcp", PolicyType::ResourceControl)?,
@@ -145,14 +143,23 @@ impl Compiler {
         let refused = |problem: MalformedPolicy| Refused::policy(&name, &problem);
         let policy = if text.starts_with('"') {
             let inside: Text<'_> = serde_json::from_str(text)?;
-            Policy::parse(&inside.0, kind).map_err(refused)?
+            parse(&inside.0, kind).map_err(refused)?
         } else {
-            Policy::parse(text, kind).map_err(refused)?
+            parse(text, kind).map_err(refused)?
         };
         let policy = Arc::new(policy);
         memory.remember(text, Arc::clone(&policy));
         Ok(Named { name, policy })
     }
+}
+
+/// Takes what AWS would not save, too: nobody is going to. A trust policy may even have a `Resource`.
+fn parse(text: &str, kind: PolicyType) -> Result<Policy, MalformedPolicy> {
+    let parsed = Policy::parse_unsaved(text, kind);
+    if kind != PolicyType::Trust {
+        return parsed;
+    }
+    parsed.or_else(|problem| Policy::parse_unsaved(text, PolicyType::Resource).map_err(|_neither| problem))
 }
 
 /// The members of `policies`. What is misspelled would be a policy that is silently left out, so it is refused.
