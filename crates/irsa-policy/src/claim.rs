@@ -34,10 +34,7 @@ impl<'a> ClaimKey<'a> {
 /// Whether a key's prefix names a provider.
 pub(crate) fn is_issuer(prefix: &str) -> bool {
     let first = prefix.split(':').next().unwrap_or_default();
-    match first {
-        "http" | "https" | "arn" => true,
-        _ => first.contains(['.', '/']),
-    }
+    ["http", "https", "arn"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme)) || first.contains(['.', '/'])
 }
 
 /// A key or URL without `https://` or `http://`.

@@ -1,5 +1,7 @@
 //! Every rule finds what it is for, in its place, and mends it.
 
+#[path = "lint/cases.rs"]
+mod cases;
 #[path = "lint/fixture.rs"]
 mod fixture;
 #[path = "lint/no_panic.rs"]

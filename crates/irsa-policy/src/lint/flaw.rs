@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::finding::{Fix, MAX_FINDINGS, Report};
 use super::group::{member, source};
+use super::issuer::placeholders;
 use super::reading::{Block, Entry, Reading, Statement};
 use super::rules::{J001, J002, J003, T038, T039};
-use super::show::shown;
+use super::show::{listed, shown};
 use super::{Edit, group::Group};
 use crate::document::{self, Member, Node, PolicyType, Problem, Span, Value};
 
@@ -68,8 +69,19 @@ pub(super) fn refused(text: &str, kind: PolicyType, report: &mut Report) {
         return;
     }
     let fix = (path == "Version" && message.contains("2012-10-17")).then(|| version_fix(&Reading::of(text)));
-    report.add(&J003, span, path, format!("{reason}; AWS says: {message}"), fix);
+    let unfilled = placeholders(source(text, span));
+    let hint = match unfilled.as_slice() {
+        // Of a whole statement or document this says nothing.
+        [_, ..] if span.end - span.start <= MAX_VALUE => {
+            format!("{} is a placeholder that has to be filled in: ", listed(unfilled))
+        }
+        _ => String::new(),
+    };
+    report.add(&J003, span, path, format!("{hint}{reason}; AWS says: {message}"), fix);
 }
+
+/// The length of a value in which a placeholder may be what is wrong.
+const MAX_VALUE: usize = 256;
 
 fn version_fix(reading: &Reading<'_>) -> Fix {
     const WANTED: &str = "\"2012-10-17\"";

@@ -108,6 +108,11 @@ impl<'a> Door<'a> {
         self.claims.iter().filter(move |found| found.meant() == claim)
     }
 
+    /// Whether a provider is a placeholder still: T015 names all that has to be filled in.
+    fn is_unfilled(&self) -> bool {
+        self.oidc().any(|provider| !placeholders(provider.url).is_empty())
+    }
+
     /// Whether any condition is about the claim.
     fn mentions(&self, claim: &str) -> bool {
         self.claims.iter().any(|found| {
@@ -268,13 +273,18 @@ impl<'a> Claim<'a> {
         self.misplaced().unwrap_or(&self.name)
     }
 
+    /// Whether the claim is compared as a string.
+    fn is_text(&self) -> bool {
+        matches!(
+            self.operator.family,
+            Family::StringEquals | Family::StringEqualsIgnoreCase | Family::StringLike
+        )
+    }
+
     /// A string comparison that fails when the claim is missing.
     fn is_plain(&self) -> bool {
-        let Operator { set, family, negated, if_exists } = self.operator;
-        set.is_none()
-            && !negated
-            && !if_exists
-            && matches!(family, Family::StringEquals | Family::StringEqualsIgnoreCase | Family::StringLike)
+        let Operator { set, negated, if_exists, .. } = self.operator;
+        set.is_none() && !negated && !if_exists && self.is_text()
     }
 
     /// Whether `*` and `?` have a meaning in the values.

@@ -81,16 +81,37 @@ fn placeholders_that_nobody_filled_in() {
 "Condition": {"StringEquals": {"<cluster-issuer>:sub": "system:serviceaccount:<ns>:<sa>"}}
 }]
 }"#;
-    check(text, &["IRSA-T015", "IRSA-T003", "IRSA-T027"]);
-    for finding in lint(text, PolicyType::Trust, &Surroundings::default()) {
-        let names_one = finding.reason.contains("`<");
-        assert!(names_one, "{finding:?}");
-    }
+    check(text, &["IRSA-T015", "IRSA-T003"]);
+    let findings = lint(text, PolicyType::Trust, &Surroundings::default());
+    let [unfilled, _] = findings.as_slice() else { panic!("two findings") };
+    assert!(unfilled.reason.contains("`<account>`, `<cluster-issuer>`, `<ns>`, `<sa>`"), "{unfilled:?}");
     let squared = trust(
         "oidc.eks.us-east-2.amazonaws.com/id/[CLUSTER]",
         r#""StringLike": {"oidc.eks.us-east-2.amazonaws.com/id/[CLUSTER]:aud": "system:serviceaccount:store:*"}"#,
     );
     check(&squared, &["IRSA-T015", "IRSA-T004"]);
+}
+
+#[test]
+fn one_placeholder_left() {
+    let unfilled = trust(
+        ISSUER,
+        &format!(
+            r#""StringEquals": {{"{ISSUER}:sub": "system:serviceaccount:<ns>:reader", "{ISSUER}:aud": "sts.amazonaws.com"}}"#
+        ),
+    );
+    check(&unfilled, &["IRSA-T027"]);
+    let account = trust(
+        ISSUER,
+        &format!(
+            r#""StringEquals": {{"{ISSUER}:sub": "system:serviceaccount:store:reader", "{ISSUER}:aud": "sts.amazonaws.com"}}"#
+        ),
+    );
+    check(&account.replace("111122223333", "<account>"), &["IRSA-T033"]);
+    let role = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::<account>:role/store"},"Action":"sts:AssumeRole"}]}"#;
+    check(role, &["IRSA-J003"]);
+    let reason = &lint(role, PolicyType::Trust, &Surroundings::default())[0].reason;
+    assert!(reason.starts_with("`<account>` is a placeholder"), "{reason}");
 }
 
 #[test]

@@ -122,8 +122,13 @@ fn federated(trust: &Trust<'_>, statement: &Statement, entry: &Trusted, report: 
     match provider.kind {
         Federated::Saml | Federated::BuiltIn => {}
         Federated::Oidc if !placeholders(provider.url).is_empty() => {
+            let values = statement.entries().flat_map(|(_, entry)| entry.values.iter());
+            let mut unfilled: Vec<&str> =
+                unfilled.into_iter().chain(values.flat_map(|text| placeholders(&text.value))).collect();
+            let mut seen = std::collections::HashSet::new();
+            unfilled.retain(|placeholder| seen.insert(*placeholder));
             let reason = format!(
-                "the provider is not filled in: {} stands for the cluster's issuer without https://",
+                "the statement is not filled in: write what is meant for {}; the provider is the cluster's issuer without https://",
                 listed(unfilled)
             );
             report.add(&T015, span, path, reason, None);

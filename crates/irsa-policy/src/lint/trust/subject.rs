@@ -23,7 +23,7 @@ pub(super) fn rules(trust: &Trust<'_>, report: &mut Report) {
         }
     }
     for door in &trust.doors {
-        for claim in door.claims("sub").filter(|claim| claim.name == "sub") {
+        for claim in door.claims("sub").filter(|claim| claim.name == "sub" && claim.is_text()) {
             for text in claim.entry.values.iter() {
                 form(trust, door, claim, text, report);
             }
@@ -282,6 +282,9 @@ fn form(trust: &Trust<'_>, door: &Door<'_>, claim: &Claim<'_>, text: &Text, repo
         return;
     }
     let unfilled = placeholders(value);
+    if !unfilled.is_empty() && door.is_unfilled() {
+        return;
+    }
     // `*` and `?` are told by T005 where they have no meaning.
     let shape = Shape::of(value, claim.has_wildcards() || claim::has_wildcard(value));
     let names: [Option<(&str, &str)>; 2] = match shape {
