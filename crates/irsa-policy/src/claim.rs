@@ -34,7 +34,8 @@ impl<'a> ClaimKey<'a> {
 /// Whether a key's prefix names a provider.
 pub(crate) fn is_issuer(prefix: &str) -> bool {
     let first = prefix.split(':').next().unwrap_or_default();
-    ["http", "https", "arn"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme)) || first.contains(['.', '/'])
+    ["http", "https", "arn"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme))
+        || first.contains(['.', '/'])
 }
 
 /// A key or URL without `https://` or `http://`.

@@ -88,6 +88,7 @@ fn identity_statements_are_refused_with_awss_words() {
             on("arn:aws:s3:us-east-1::b"),
             "Resource arn:aws:s3:us-east-1::b can not contain region information.",
         ),
+        (on("arn:aws:s3:us-east-1:111122223333:accesspoint/p/object/*"), "ok"),
         (on("arn:aws:iam::*:role/${aws:username}"), "ok"),
         (
             on("arn:aws:iam::1:u*"),

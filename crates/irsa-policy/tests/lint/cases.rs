@@ -542,6 +542,7 @@ fn identity_policies() {
             &["I101"],
         ),
         (allow(r#"["s3:PutObject","s3:GetObject"]"#, r#""arn:aws:s3:::b""#), &["I101", "I101"]),
+        (allow(r#""s3:GetObject""#, r#""arn:aws:s3:eu-west-1:111122223333:accesspoint/p/object/*""#), &[]),
         (allow(r#""s3:GetObject""#, r#""*""#), &[]),
         (allow(r#""s3:ListBucket*""#, r#""arn:aws:s3:::b/*""#), &["I102"]),
         (allow(r#""s3:ListBucket""#, r#""arn:aws:s3:::b/logs/*""#), &["I102"]),

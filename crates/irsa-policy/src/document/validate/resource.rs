@@ -58,6 +58,10 @@ const IAM_PATHS: &[&str] = &[
     "access-report/",
 ];
 
+/// S3's resources that are of a region and an account (Service Authorization Reference, "Resource types defined by S3").
+const S3_REGIONAL: &[&str] =
+    &["accesspoint/", "access-grants/", "job/", "storage-lens/", "storage-lens-group/"];
+
 /// AWS's complaint about one resource.
 fn format_of(value: &str) -> Option<String> {
     if value == "*" {
@@ -83,7 +87,9 @@ fn format_of(value: &str) -> Option<String> {
     let has_region = region.is_none_or(|(region, _)| !region.is_empty());
     match service {
         "iam" if has_region => Some(format!("IAM resource {value} cannot contain region information.")),
-        "s3" if has_region => Some(format!("Resource {value} can not contain region information.")),
+        "s3" if has_region && !is_regional(region) => {
+            Some(format!("Resource {value} can not contain region information."))
+        }
         "iam" => {
             let path = region.and_then(|(_, rest)| rest.map(split)).and_then(|(_, rest)| rest).unwrap_or("*");
             let is_known = path == "*" || IAM_PATHS.iter().any(|known| path.starts_with(known));
@@ -93,6 +99,12 @@ fn format_of(value: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether what follows the service is the rest of an ARN of [`S3_REGIONAL`].
+fn is_regional(region: Option<(&str, Option<&str>)>) -> bool {
+    let resource = region.and_then(|(_, rest)| rest.map(split)).and_then(|(_, resource)| resource);
+    resource.is_some_and(|resource| S3_REGIONAL.iter().any(|kind| resource.starts_with(kind)))
 }
 
 /// The ARN as AWS repeats it: missing parts are `*`.
