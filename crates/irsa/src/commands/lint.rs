@@ -101,8 +101,10 @@ impl Run {
         for policy in &inventory.policies {
             let surroundings = cross_check::surroundings(policy, &inventory);
             let of_policy = irsa_policy::lint::lint(&policy.text, policy.kind, &surroundings);
-            let certain =
-                of_policy.into_iter().filter_map(|finding| policy.stand_ins.take_out(finding, &policy.text));
+            let certain = of_policy
+                .into_iter()
+                .filter(|finding| cross_check::is_known(finding, &policy.text, &surroundings))
+                .filter_map(|finding| policy.stand_ins.take_out(finding, &policy.text));
             findings.extend(certain.map(|finding| in_file(finding, policy)));
         }
         let all: Vec<Source> = sources.iter().chain(&self.sidecars).cloned().collect();

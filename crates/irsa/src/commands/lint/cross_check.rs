@@ -3,7 +3,7 @@
 //! Files show a part of the world. What they do not show is unknown, not absent: the rules that need it are silent then.
 
 use irsa_policy::PolicyType;
-use irsa_policy::lint::{Provider, Role, ServiceAccount, Surroundings};
+use irsa_policy::lint::{Finding, Provider, Role, ServiceAccount, Surroundings};
 
 use super::inventory::{Inventory, Policy};
 
@@ -17,7 +17,7 @@ pub(super) fn surroundings(policy: &Policy, inventory: &Inventory) -> Surroundin
         role.and_then(|role| role.arn.clone().or_else(|| annotated_arn(role.name.as_deref()?, inventory)));
     Surroundings {
         providers: providers(arn.as_deref(), inventory),
-        service_accounts: service_accounts(policy, arn.as_deref(), inventory),
+        service_accounts: service_accounts(arn.as_deref(), inventory),
         role: arn
             .map(|arn| Role { arn, max_session_seconds: role.and_then(|role| role.max_session_seconds) }),
     }
@@ -47,17 +47,9 @@ fn providers(role: Option<&str>, inventory: &Inventory) -> Option<Vec<Provider>>
     each.collect()
 }
 
-/// The files show the ServiceAccounts that matter when one of them names the role, or one is in a namespace that the
-/// policy speaks of.
-fn service_accounts(
-    policy: &Policy,
-    role: Option<&str>,
-    inventory: &Inventory,
-) -> Option<Vec<ServiceAccount>> {
-    let matters = inventory.service_accounts.iter().any(|known| {
-        let names_role = role.is_some() && known.role_arn.as_deref() == role;
-        names_role || policy.text.contains(&format!("system:serviceaccount:{}:", known.namespace))
-    });
+/// Only a role that is known is checked against them: a policy without one may be of another cluster.
+fn service_accounts(role: Option<&str>, inventory: &Inventory) -> Option<Vec<ServiceAccount>> {
+    role.filter(|_| !inventory.service_accounts.is_empty())?;
     let each = inventory.service_accounts.iter().map(|known| ServiceAccount {
         namespace: known.namespace.clone(),
         name: known.name.clone(),
@@ -65,7 +57,23 @@ fn service_accounts(
         audience: known.audience.clone(),
         token_seconds: known.token_seconds,
     });
-    matters.then(|| each.collect())
+    Some(each.collect())
+}
+
+/// Whether the files can tell: that a subject is nobody's is known of namespaces that they show, and of the role of a
+/// ServiceAccount that the policy does not name.
+pub(super) fn is_known(finding: &Finding, text: &str, around: &Surroundings) -> bool {
+    if finding.code != "IRSA-T023" {
+        return true;
+    }
+    let subject = text.get(finding.span.start..finding.span.end).unwrap_or_default();
+    let namespace = subject.split("system:serviceaccount:").nth(1).and_then(|rest| rest.split(':').next());
+    let role = around.role.as_ref().map(|role| &role.arn);
+    around.service_accounts.iter().flatten().any(|known| {
+        let left_out =
+            || !text.contains(&format!("system:serviceaccount:{}:{}\"", known.namespace, known.name));
+        namespace == Some(&known.namespace) || (role == known.role_arn.as_ref() && left_out())
+    })
 }
 
 fn account(arn: &str) -> Option<&str> {

@@ -5,17 +5,20 @@ use irsa_policy::PolicyType;
 use irsa_policy::lint::guess;
 
 use super::interpolation::StandIns;
-use super::inventory::{Document, Fixable, Inventory, Place, Policy};
+use super::inventory::{Document, Fixable, Inventory, Place, Policy, Role};
 use super::sources::Source;
 
 /// Reads the heredocs of a file.
 pub(super) fn read(source: &Source, index: usize, inventory: &mut Inventory) {
     let mut block: Option<(String, usize)> = None;
+    let mut name = None;
     let mut lines = source.lines();
     while let Some((number, _, line)) = lines.next() {
         if let Some(address) = address(line) {
             block = Some((address, number));
+            name = None;
         }
+        name = literal_name(line).or(name);
         let Some(heredoc) = Heredoc::opened_by(line) else { continue };
         let (mut start, mut end) = (None, source.text.len());
         for (_, at, line) in lines.by_ref() {
@@ -46,7 +49,7 @@ pub(super) fn read(source: &Source, index: usize, inventory: &mut Inventory) {
             text,
             kind: if is_trust { PolicyType::Trust } else { looks },
             place: Place::Verbatim { offset: start, fixable: Fixable::Any },
-            role: None,
+            role: is_trust.then(|| Role { name: name.map(str::to_owned), ..Role::default() }),
             stand_ins,
         });
     }
@@ -84,6 +87,13 @@ fn address(line: &str) -> Option<String> {
         "locals" if line.ends_with('{') => Some("locals".to_owned()),
         _ => None,
     }
+}
+
+/// `reader` of `name = "reader"`; none when terraform has to work it out.
+fn literal_name(line: &str) -> Option<&str> {
+    let (key, value) = line.split_once('=')?;
+    let name = value.trim().strip_prefix('"')?.strip_suffix('"')?;
+    (key.trim() == "name" && !name.contains("${")).then_some(name)
 }
 
 #[cfg(test)]

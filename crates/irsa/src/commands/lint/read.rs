@@ -140,7 +140,7 @@ impl File<'_> {
         }
         inventory.findings.push(found);
         if let Some(repair) = &lost.repair
-            && let Ok(documents) = tree::read(&repair.text, 0)
+            && let Ok(documents) = tree::read(&repair.readable, 0)
         {
             for mut node in documents {
                 node.move_places(&|at| start + repair.original(at));

@@ -1,5 +1,6 @@
 //! The files to lint: named ones, those below folders, and standard input; each bounded in size.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(super) struct Source {
     pub(super) text: String,
     /// Where lines start.
     lines: Vec<usize>,
+    is_ascii: bool,
 }
 
 /// What was read, and what was not.
@@ -35,13 +37,15 @@ pub(super) struct Sources {
     pub(super) unreadable: Vec<(String, String)>,
     /// Files that a search came upon and left out: name and reason.
     pub(super) skipped: Vec<(String, String)>,
+    names: HashSet<String>,
 }
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, path: Option<PathBuf>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { name: name.into(), path, text, lines }
+        let is_ascii = text.is_ascii();
+        Self { name: name.into(), path, text, lines, is_ascii }
     }
 
     /// The same file with another text.
@@ -53,8 +57,14 @@ impl Source {
     pub(super) fn position(&self, at: usize) -> (usize, usize) {
         let line = self.line(at);
         let start = self.lines.get(line - 1).copied().unwrap_or_default();
-        let before = self.text.get(start..at.min(self.text.len())).unwrap_or_default();
-        (line, before.chars().count() + 1)
+        let at = at.min(self.text.len());
+        // A plan is one line of megabytes: its characters are not counted for each finding.
+        let before = if self.is_ascii {
+            at - start
+        } else {
+            self.text.get(start..at).unwrap_or_default().chars().count()
+        };
+        (line, before + 1)
     }
 
     /// The line of a byte, from 1.
@@ -103,7 +113,7 @@ impl Sources {
     }
 
     fn take(&mut self, name: String, path: Option<PathBuf>, text: Result<String, String>) {
-        if self.read.iter().any(|known| known.name == name) {
+        if !self.names.insert(name.clone()) {
             return;
         }
         match text {
@@ -142,7 +152,7 @@ impl Sources {
 
     fn found(&mut self, path: PathBuf) {
         let name = shown(&path);
-        if self.read.iter().any(|known| known.name == name) {
+        if !self.names.insert(name.clone()) {
             return;
         }
         let text = if self.read.len() >= MOST_FILES {

@@ -197,18 +197,28 @@ fn a_role_is_known_by_the_accounts_that_name_it() {
         &[("role.json", &role("api")), ("a.yaml", &ACCOUNT.replace("111122223333", "444455556666"))],
         &["T019 role.json:5"],
     );
-    // A policy of its own has no role, and an account of another namespace says nothing about it.
+    // Only of the namespaces that the files show.
+    check(
+        &[("role.json", &role("api")), ("a.yaml", &ACCOUNT.replace("namespace: shop", "namespace: web"))],
+        &["T023 role.json:8"],
+    );
+    // A policy of its own has no role.
     check(&[("trust.json", TRUST), ("a.yaml", &other)], &[]);
-    check(&[("trust.json", TRUST), ("a.yaml", &other.replace("namespace: shop", "namespace: web"))], &[]);
+    // Terraform's role has, when its name is written out.
+    let role = |name: &str| {
+        format!(
+            "resource \"aws_iam_role\" \"a\" {{\n  name = \"{name}\"\n  assume_role_policy = <<EOF\n{TRUST}EOF\n}}\n"
+        )
+    };
+    let named = ACCOUNT.replace("name: api", "name: ipa");
+    check(&[("main.tf", &role("api")), ("a.yaml", &named)], &["T023 main.tf:11"]);
+    check(&[("main.tf", &role("${var.name}")), ("a.yaml", &named)], &[]);
 }
 
 #[test]
 fn what_cannot_be_read_hides_nothing_else() {
-    let stream = format!(
-        "{ACCOUNT}---\nkind: [\n---\n{}",
-        POD.replace("serviceAccountName: api", "serviceAccountName: ipa")
-    );
-    check(&[("a.yaml", &stream)], &["L003 a.yaml:9", "K003 a.yaml:17"]);
+    let stream = format!("{ACCOUNT}---\nkind: [\n---\n{}", POD.replace("namespace: shop", "namespace: web"));
+    check(&[("a.yaml", &stream)], &["L003 a.yaml:9", "K004 a.yaml:15"]);
     check(&[("a.json", "{\"a\": 1,}")], &["L003 a.json:1"]);
     check(&[("a.yaml", "a: {{ .Values.a }}\nb: {{ .Values.b }}\n")], &["L004 a.yaml:1"]);
     check(&[("a.yaml", "a: 1\na: 2\n")], &["L003 a.yaml:2"]);

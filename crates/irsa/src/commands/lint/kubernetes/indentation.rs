@@ -30,7 +30,9 @@ pub(in super::super) struct Lost {
 /// The document as it is meant.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Repair {
-    pub(in super::super) text: String,
+    /// Values that begin as YAML's values do not (`[ACCOUNT].dkr.ecr…`) have another first character here: this is to be
+    /// read, not to be written.
+    pub(in super::super) readable: String,
     /// For each line: where its content starts in the repaired and in the original text, and the blanks before it there.
     lines: Vec<(usize, usize, usize)>,
     indents: Vec<usize>,
@@ -122,8 +124,18 @@ struct Line<'a> {
     blanks: usize,
     item: bool,
     key: Option<&'a str>,
-    /// Without a comment.
+    /// Without quotes and comment.
     value: &'a str,
+    /// Where the value starts, quotes and all.
+    value_at: usize,
+}
+
+impl Line<'_> {
+    /// Whether the value begins as a list or map does and is none.
+    fn is_odd(&self) -> bool {
+        let closes = |opening, closing| self.value.starts_with(opening) && !self.value.ends_with(closing);
+        closes('[', ']') || closes('{', '}') || self.value.starts_with(['@', '`', '%'])
+    }
 }
 
 fn lines(text: &str) -> Vec<Line<'_>> {
@@ -140,8 +152,11 @@ fn lines(text: &str) -> Vec<Line<'_>> {
             let pair = pair.filter(|(key, _)| !key.contains([' ', '{', '[']) || key.starts_with(['"', '\'']));
             let (key, value) = pair.map_or((None, rest), |(key, value)| (Some(unquoted(key.trim())), value));
             let value = value.split_once(" #").map_or(value, |(value, _)| value).trim();
-            let value = if value.starts_with('#') { "" } else { unquoted(value) };
-            lines.push(Line { content: start + blanks, blanks, item, key, value });
+            let value = if value.starts_with('#') { "" } else { value };
+            let value_at = start + whole.find(value).unwrap_or_default().max(blanks);
+            let value_at =
+                if key.is_some() { start + whole.rfind(value).unwrap_or(blanks) } else { value_at };
+            lines.push(Line { content: start + blanks, blanks, item, key, value: unquoted(value), value_at });
         }
         start += whole.len();
     }
@@ -168,15 +183,22 @@ fn repair(text: &str, lines: &[Line<'_>], kind: &str) -> Option<Repair> {
     }
     let mut repaired = String::new();
     let mut places = Vec::new();
+    let mut odd = Vec::new();
     let mut at = 0;
     for (line, indent) in lines.iter().zip(&search.indents) {
         repaired.push_str(text.get(at..line.content - line.blanks)?);
         repaired.extend(std::iter::repeat_n(' ', *indent));
         places.push((repaired.len(), line.content, line.blanks));
+        if line.is_odd() {
+            odd.push(repaired.len() + line.value_at - line.content);
+        }
         at = line.content;
     }
     repaired.push_str(text.get(at..)?);
-    Some(Repair { text: repaired, lines: places, indents: search.indents })
+    for at in odd {
+        repaired.replace_range(at..at + 1, "_");
+    }
+    Some(Repair { readable: repaired, lines: places, indents: search.indents })
 }
 
 /// A field that is open: lines may still be its part.
@@ -268,7 +290,7 @@ fn taken<'a>(stack: &[Frame<'a>], line: &Line<'a>) -> Option<(Vec<Frame<'a>>, us
 /// Opens what a key without a value holds.
 fn open(stack: &mut Vec<Frame<'_>>, part: Shape, indent: usize, line: &Line<'_>) -> Option<()> {
     if !line.value.is_empty() {
-        let inline = line.value.starts_with(['{', '[']);
+        let inline = line.value.starts_with(['{', '[']) && !line.is_odd();
         return (inline || matches!(part, Shape::Scalar)).then_some(());
     }
     if !matches!(part, Shape::Scalar) {
@@ -321,10 +343,10 @@ image: example.com/two:1
         assert_eq!(FLAT.get(lost.at..lost.at + lost.length), Some("metadata"));
         assert_eq!(lost.name(), "Deployment web");
         let repair = lost.repair.unwrap();
-        insta::assert_snapshot!(repair.text);
+        insta::assert_snapshot!(repair.readable);
         let fixed = irsa_policy::lint::apply(FLAT, [&repair.fix(0)]);
-        assert_eq!(fixed, repair.text);
         assert!(super::lost(&fixed).is_none());
+        assert_eq!(repair.readable, fixed);
         let node = tree::read(&fixed, 0).unwrap().remove(0);
         let place = node.place_at(&["spec", "template", "spec", "serviceAccountName"]).unwrap();
         let original = repair.original(place.span.start);
@@ -354,6 +376,17 @@ image: example.com/two:1
         ] {
             assert!(lost(text).unwrap().repair.is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn values_that_are_not_filled_in_are_read_over() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata:\nname: a\nspec:\nserviceAccountName: b\ncontainers:\n- name: a\nimage: [ACCOUNT].example.com/a:1 # ours\ncommand: [a]\n";
+        let repair = lost(text).unwrap().repair.unwrap();
+        let fixed = irsa_policy::lint::apply(text, [&repair.fix(0)]);
+        assert!(fixed.contains("      image: [ACCOUNT].example.com/a:1 # ours\n"));
+        assert!(tree::read(&fixed, 0).is_err());
+        let node = tree::read(&repair.readable, 0).unwrap().remove(0);
+        assert_eq!(node.text_at(&["spec", "serviceAccountName"]), Some("b"));
     }
 
     #[test]

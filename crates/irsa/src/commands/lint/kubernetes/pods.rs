@@ -4,7 +4,7 @@
 use irsa_cluster::json_patch::PatchOperation;
 use irsa_cluster::mutate::{ServiceAccountFacts, Settings, mutate};
 
-use super::super::codes::{K003, K004, K006, P005, P007};
+use super::super::codes::{K003, K004, K006, L003, L004, P005, P007};
 use super::super::inventory::{Found, Inventory, ServiceAccount, Workload};
 use super::super::tree::Node;
 
@@ -48,7 +48,10 @@ fn service_account<'a>(
         findings.push(Found::new(workload.document, &K004, span, "metadata.namespace", reason));
         return Some(elsewhere);
     }
-    if !accounts.is_empty() {
+    // A file that could not be read may be the one that makes it.
+    let is_incomplete =
+        inventory.findings.iter().any(|found| found.code == L003.code || found.code == L004.code);
+    if !accounts.is_empty() && !is_incomplete {
         let reason = format!(
             "no ServiceAccount `{name}` is in the files; without it Kubernetes makes no pod of {}",
             workload.label

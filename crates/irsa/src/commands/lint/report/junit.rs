@@ -1,36 +1,41 @@
 //! JUnit's XML: a suite for each file, a test case for each document. Findings that fail are its failure, others its
 //! output.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Report;
 use crate::cli::lint::FailOn;
-use crate::commands::lint::inventory::Found;
+use crate::commands::lint::inventory::{Document, Found};
 
 pub(super) fn junit(report: &Report, fail_on: FailOn) -> String {
+    let mut found: Vec<Vec<&Found>> = report.documents.iter().map(|_| Vec::new()).collect();
+    for finding in report.findings() {
+        if let Some(found) = found.get_mut(finding.document) {
+            found.push(finding);
+        }
+    }
+    let mut by_source: BTreeMap<usize, Vec<(&Document, Vec<&Found>)>> = BTreeMap::new();
+    for (document, found) in report.documents.iter().zip(found) {
+        by_source.entry(document.source).or_default().push((document, found));
+    }
     let mut suites = String::new();
     let (mut cases, mut failed) = (0, 0);
-    for (index, source) in report.sources.iter().enumerate() {
+    for (index, documents) in by_source {
+        let Some(source) = report.sources.get(index) else { continue };
         let mut body = String::new();
-        let (mut of_suite, mut failed_of_suite) = (0, 0);
-        for (number, document) in report.documents.iter().enumerate() {
-            if document.source != index {
-                continue;
-            }
-            let found: Vec<&Found> = report.findings().filter(|found| found.document == number).collect();
+        let mut failed_of_suite = 0;
+        for (document, found) in &documents {
             let name = if document.name.is_empty() { &source.name } else { &document.name };
-            let fails = case(&mut body, report, name, &source.name, &found, fail_on);
-            of_suite += 1;
-            failed_of_suite += usize::from(fails);
+            failed_of_suite += usize::from(case(&mut body, report, name, &source.name, found, fail_on));
         }
-        if of_suite > 0 {
-            let _ = writeln!(
-                suites,
-                "  <testsuite name=\"{}\" tests=\"{of_suite}\" failures=\"{failed_of_suite}\" errors=\"0\">\n{body}  </testsuite>",
-                xml(&source.name),
-            );
-        }
-        cases += of_suite;
+        let _ = writeln!(
+            suites,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failed_of_suite}\" errors=\"0\">\n{body}  </testsuite>",
+            xml(&source.name),
+            documents.len(),
+        );
+        cases += documents.len();
         failed += failed_of_suite;
     }
     format!(
