@@ -77,17 +77,38 @@ impl<'a> Door<'a> {
         Some(Door { statement, providers, claims })
     }
 
-    /// The OIDC providers that are registered as such, in the order of writing.
+    /// The OIDC providers, in the order of writing. What is to be filled in is one where the statement is about tokens.
     fn oidc(&self) -> impl Iterator<Item = &Provider<'a>> {
-        self.providers.iter().filter(|provider| provider.kind == Federated::Oidc)
+        self.providers.iter().filter(|provider| match provider.kind {
+            Federated::Oidc => true,
+            Federated::Unfilled => self.takes_tokens(),
+            Federated::Saml | Federated::BuiltIn | Federated::Malformed => false,
+        })
     }
 
-    /// The door's provider, when it is one alone.
+    fn takes_tokens(&self) -> bool {
+        let is_web_identity = |text: &Text| text.value.eq_ignore_ascii_case("sts:AssumeRoleWithWebIdentity");
+        !self.claims.is_empty()
+            || self.statement.action.iter().flat_map(|action| action.values.iter()).any(is_web_identity)
+    }
+
+    /// The door's provider, when it is one alone and its issuer is known.
     fn only_provider(&self) -> Option<&Provider<'a>> {
         match self.providers.as_slice() {
             [provider] if provider.kind == Federated::Oidc => Some(provider),
             _ => None,
         }
+    }
+
+    /// The door's OIDC provider, when it is one alone, and the issuer as its condition keys begin; `None` for that where
+    /// nothing names it.
+    fn only_issuer(&self) -> Option<(&Provider<'a>, Option<&str>)> {
+        let provider = self.oidc().next().filter(|_| self.providers.len() == 1)?;
+        let issuer = match provider.kind {
+            Federated::Oidc => Some(provider.issuer.as_str()),
+            _ => self.claims.first().map(|claim| claim.issuer),
+        };
+        Some((provider, issuer))
     }
 
     /// Whether the statement lets someone have a session: tagging it alone does not.
@@ -159,6 +180,8 @@ enum Federated {
     Saml,
     /// One of the providers that need no registration.
     BuiltIn,
+    /// A placeholder in place of an ARN.
+    Unfilled,
     Malformed,
 }
 
@@ -186,6 +209,7 @@ impl<'a> Provider<'a> {
             _ if BUILT_IN.contains(&value) || value.starts_with("cognito-identity") => {
                 (Federated::BuiltIn, value)
             }
+            _ if !placeholders(value).is_empty() => (Federated::Unfilled, value),
             _ => (Federated::Malformed, value),
         };
         Provider { text, kind, arn, url, issuer: canonical(url) }

@@ -352,6 +352,29 @@ fn principals_and_actions() {
         ),
         (when(SUB).replace("\"Action\"", "\"NotResource\":\"*\",\"Action\""), &["T032"]),
         (when(SUB).replace("\"Action\"", "\"NotAction\""), &["T029"]),
+        // What is to be filled in may be judged all the same.
+        (
+            statement(
+                r#"{"Federated":"${module.oidc.arn}"}"#,
+                web,
+                r#""StringEquals":{"${local.issuer}:sub":"§shop:api"}"#,
+            ),
+            &["T033", "T003"],
+        ),
+        (
+            statement(
+                r#"{"Federated":"<provider>"}"#,
+                web,
+                r#""StringEquals":{"<issuer>:aud":"sts.amazonaws.com"}"#,
+            ),
+            &["T033", "T002"],
+        ),
+        (
+            statement(r#"{"Federated":"<provider>"}"#, web, r#""Bool":{"aws:SecureTransport":"true"}"#),
+            &["T033", "T002"],
+        ),
+        (statement(r#"{"Federated":"<provider>"}"#, web, ""), &["T001", "T033"]),
+        (statement(r#"{"Federated":"<idp>"}"#, "sts:AssumeRoleWithSAML", ""), &["T033"]),
         // Tagging alone lets nobody in.
         (format!("{},{}", when(SUB), when("").replace("AssumeRoleWithWebIdentity", "TagSession")), &[]),
     ] {

@@ -43,7 +43,7 @@ fn wanted(statement: &Statement) -> Option<Vec<&'static str>> {
             PrincipalKind::Federated => match Provider::of(&entry.text).kind {
                 Federated::Oidc | Federated::BuiltIn => WITH_WEB_IDENTITY,
                 Federated::Saml => WITH_SAML,
-                Federated::Malformed => return None,
+                Federated::Unfilled | Federated::Malformed => return None,
             },
         };
         if !wanted.contains(&action) {

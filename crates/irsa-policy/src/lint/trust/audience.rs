@@ -22,7 +22,7 @@ pub(super) fn rules(trust: &Trust<'_>, report: &mut Report) {
 
 /// T003
 fn unconstrained(trust: &Trust<'_>, door: &Door<'_>, report: &mut Report) {
-    let Some(provider) = door.only_provider() else { return };
+    let Some((provider, Some(issuer))) = door.only_issuer() else { return };
     let Some(condition) =
         door.statement.condition.as_ref().filter(|_| door.statement.entries().next().is_some())
     else {
@@ -31,8 +31,8 @@ fn unconstrained(trust: &Trust<'_>, door: &Door<'_>, report: &mut Report) {
     if door.mentions("aud") || door.mentions("oaud") {
         return;
     }
-    let key = format!("{}:aud", provider.issuer);
-    let audience = audience(provider, trust.around);
+    let key = format!("{issuer}:aud");
+    let audience = audience(provider, Issuer(issuer), trust.around);
     let wanted = match &audience {
         Some(audience) => format!("compare {} with {}", shown(&key), shown(audience)),
         None => format!("compare {} with the audience that the tokens are made for", shown(&key)),
@@ -48,14 +48,13 @@ fn unconstrained(trust: &Trust<'_>, door: &Door<'_>, report: &mut Report) {
 }
 
 /// The one audience that the provider's tokens have for STS.
-fn audience(provider: &Provider<'_>, around: &Surroundings) -> Option<String> {
+fn audience(provider: &Provider<'_>, issuer: Issuer<'_>, around: &Surroundings) -> Option<String> {
     if let Some(ids) = client_ids(provider, around) {
         return match ids {
             [only] => Some(only.clone()),
             ids => ids.iter().find(|id| *id == STS).cloned(),
         };
     }
-    let issuer = Issuer(&provider.issuer);
     let asks_for_sts = issuer.shared().is_none() || issuer.host() == "token.actions.githubusercontent.com";
     // In China's partition clusters were set up with either of two audiences.
     let is_china = provider.arn.is_some_and(|arn| arn.partition == "aws-cn");

@@ -1,6 +1,6 @@
 //! What statements do together: T034, T035, T037, T045.
 
-use super::{Claim, Door, Provider, Trust, lets_pass};
+use super::{Claim, Door, Federated, Provider, Trust, lets_pass};
 use crate::document::{PrincipalKind, Text, size_without_whitespace};
 use crate::lint::finding::{Fix, Report};
 use crate::lint::operator;
@@ -46,7 +46,7 @@ pub(super) fn rules(trust: &Trust<'_>, report: &mut Report) {
 /// T034
 fn several_providers(door: &Door<'_>, report: &mut Report) {
     let mut issuers: Vec<&Provider<'_>> = Vec::new();
-    for provider in door.oidc() {
+    for provider in door.oidc().filter(|provider| provider.kind == Federated::Oidc) {
         if !issuers.iter().any(|known| known.issuer == provider.issuer) {
             issuers.push(provider);
         }

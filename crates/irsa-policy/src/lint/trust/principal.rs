@@ -172,18 +172,17 @@ fn federated(trust: &Trust<'_>, statement: &Statement, entry: &Trusted, report: 
             };
             report.add(&T033, span, path, reason, None);
         }
+        Federated::Unfilled => {
+            let reason = format!("{} is a placeholder that has to be filled in", listed(unfilled));
+            report.add(&T033, span, path, reason, None);
+        }
         Federated::Malformed => {
-            let reason = if unfilled.is_empty() {
-                format!(
-                    "{} is no federated principal: write arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH",
-                    shown(value)
-                )
-            } else {
-                format!("{} is a placeholder that has to be filled in", listed(unfilled.iter().copied()))
-            };
-            let fix = if unfilled.is_empty() { arn_of(trust, value) } else { None };
-            let fix =
-                fix.map(|arn| Fix::one(format!("write {}", shown(&arn)), Edit::new(span, quoted(&arn))));
+            let reason = format!(
+                "{} is no federated principal: write arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH",
+                shown(value)
+            );
+            let fix = arn_of(trust, value)
+                .map(|arn| Fix::one(format!("write {}", shown(&arn)), Edit::new(span, quoted(&arn))));
             report.add(&T033, span, path, reason, fix);
         }
     }

@@ -1,7 +1,7 @@
 //! The token's subject, and how many ServiceAccounts it lets in: T001, T002, T007 to T010, T026, T027, T036, T040, T046,
 //! T048.
 
-use super::{Claim, Door, Trust, lets_pass};
+use super::{Claim, Door, Federated, Trust, lets_pass};
 use crate::claim::{self, SUBJECT};
 use crate::document::Text;
 use crate::lint::Edit;
@@ -34,19 +34,21 @@ pub(super) fn rules(trust: &Trust<'_>, report: &mut Report) {
 /// T001, T002
 fn unconstrained(door: &Door<'_>, report: &mut Report) {
     let statement = door.statement;
+    let key = |issuer: Option<&str>| shown(&format!("{}:sub", issuer.unwrap_or("HOST/PATH")));
     if statement.entries().next().is_none() {
         for provider in door.oidc() {
+            let issuer = Some(provider.issuer.as_str()).filter(|_| provider.kind == Federated::Oidc);
             let reason = format!(
                 "any token of {} gets a session: compare {} with the subject that is meant",
                 shown(&provider.issuer),
-                shown(&format!("{}:sub", provider.issuer))
+                key(issuer)
             );
             report.add(&T001, provider.text.span, statement.path("Principal.Federated"), reason, None);
         }
         return;
     }
-    let Some(provider) = door.only_provider() else { return };
-    let issuer = Issuer(&provider.issuer);
+    let Some((_, named)) = door.only_issuer() else { return };
+    let issuer = Issuer(named.unwrap_or_default());
     let is_pinned_otherwise = issuer.has_own_claims()
         && door.claims.iter().any(|claim| claim.is_plain() && !claim::CLAIMS.contains(&claim.name.as_str()));
     if door.mentions("sub") || is_pinned_otherwise {
@@ -56,10 +58,7 @@ fn unconstrained(door: &Door<'_>, report: &mut Report) {
         Some(_) => "every tenant of the issuer",
         None => "every ServiceAccount of the cluster",
     };
-    let reason = format!(
-        "{who} gets a session: compare {} with the subject that is meant",
-        shown(&format!("{}:sub", provider.issuer))
-    );
+    let reason = format!("{who} gets a session: compare {} with the subject that is meant", key(named));
     if let Some(condition) = &statement.condition {
         report.add(&T002, condition.key.span, statement.path("Condition"), reason, None);
     }
