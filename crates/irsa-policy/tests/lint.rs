@@ -2,6 +2,8 @@
 
 #[path = "lint/cases.rs"]
 mod cases;
+#[path = "lint/evaluated.rs"]
+mod evaluated;
 #[path = "lint/fixture.rs"]
 mod fixture;
 #[path = "lint/no_panic.rs"]
@@ -76,6 +78,32 @@ fn fixes_mend_what_they_are_for() {
         );
     }
     assert!(fixed > 25, "only {fixed} fixes were tried");
+}
+
+/// The fixes of a rule leave nothing for it to mend, however many rounds they take.
+#[test]
+fn nothing_is_left_to_mend() {
+    for rule in RULES {
+        let fixture = Fixture::read(rule.code);
+        let own = |text: &str| {
+            let mut findings = fixture.lint(text);
+            findings.retain(|finding| finding.code == rule.code);
+            findings
+        };
+        let all_have_fixes = own(&fixture.bad).iter().all(|finding| finding.fix.is_some());
+        let left = own(&mended(&fixture.bad, own));
+        assert!(left.iter().all(|finding| finding.fix.is_none()), "{left:?}");
+        assert!(left.is_empty() == all_have_fixes, "{left:?}");
+    }
+}
+
+/// The page on a rule is headed with the rule's title.
+#[test]
+fn pages_have_the_titles_of_their_rules() {
+    for rule in RULES {
+        let heading = fixture::page(rule.code).lines().next().unwrap_or_default().to_owned();
+        assert_eq!(heading, format!("# {}: {}", rule.code, rule.title));
+    }
 }
 
 /// Applied again and again, the fixes come to an end, and leave nothing that has a fix.

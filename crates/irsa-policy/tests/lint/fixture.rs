@@ -45,6 +45,12 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/lint")
 }
 
+/// The page on a code.
+pub(crate) fn page(code: &str) -> String {
+    let pages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+    fs::read_to_string(pages.join(format!("{code}.md"))).unwrap()
+}
+
 /// The folders that are fixtures of a rule.
 pub(crate) fn folders() -> Vec<String> {
     let entries = fs::read_dir(root()).unwrap().map(Result::unwrap);
