@@ -186,7 +186,7 @@ def test_exit_codes(tmp_path):
         assert lint("chart", "--fail-on", fail_on).returncode == error, fail_on
     assert lint("commands/get-role-policy.json", "--fail-on", "error").returncode == 0
     assert lint("commands/get-role-policy.json").returncode == 1, "a security finding fails by default"
-    for wrong in [["--nope"], ["--approve"], ["-o", "xml"], ["--ignore", "IRSA-Z999"], ["--fix", "-", "chart"]]:
+    for wrong in [["--nope"], ["--approve"], ["-o", "xml"], ["--ignore", "nonsense"], ["--fix", "-", "chart"]]:
         done = lint(*wrong)
         assert done.returncode == 2 and done.stdout == "", wrong
     missing = lint("heredocs/app.yaml", "no-such-file.json")

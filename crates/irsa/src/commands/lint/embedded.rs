@@ -21,6 +21,16 @@ pub(super) fn read(node: &Node, source: &Source, index: usize, inventory: &mut I
         let arn = provider.text_at(&["Arn"]).map(str::to_owned);
         inventory.providers.push(Provider { arn, host_path: None, client_ids: None });
     }
+    // One of them, as `aws iam get-open-id-connect-provider` gives it.
+    if let (Some(url), Some(client_ids)) = (node.text_at(&["Url"]), node.get("ClientIDList")) {
+        let client_ids = client_ids.items().iter().filter_map(Node::text).map(str::to_owned).collect();
+        let host_path = url.trim_start_matches("https://").to_owned();
+        inventory.providers.push(Provider {
+            arn: None,
+            host_path: Some(host_path),
+            client_ids: Some(client_ids),
+        });
+    }
     Search { source, index }.value(node, inventory);
 }
 

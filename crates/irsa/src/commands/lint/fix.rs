@@ -63,7 +63,8 @@ pub(super) fn show(run: &Run, sources: &[Source]) {
     for (before, after) in sources.iter().zip(&fixed).filter(|(before, after)| before.text != after.text) {
         files += 1;
         let diff = TextDiff::from_lines(&before.text, &after.text);
-        let (from, to) = (format!("a/{}", before.name), format!("b/{}", before.name));
+        let name = before.name.trim_start_matches('/');
+        let (from, to) = (format!("a/{name}"), format!("b/{name}"));
         result(&diff.unified_diff().context_radius(3).header(&from, &to).to_string());
     }
     note(&match files {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use irsa_policy::PolicyType;
-use irsa_policy::lint::guess;
+use irsa_policy::lint::{Edit, Fix, guess};
+use irsa_policy::{PolicyType, Span};
 
 use super::codes::{K005, L003, L004};
 use super::interpolation::StandIns;
@@ -11,6 +11,8 @@ use super::inventory::{Document, Fixable, Found, Inventory, Place, Policy};
 use super::sources::Source;
 use super::tree::{self, Node, Unreadable};
 use super::{embedded, heredoc, kubernetes, terraform};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads one file, whose index is `index`, into the inventory.
 pub(super) fn read(source: &Source, index: usize, inventory: &mut Inventory) {
@@ -32,6 +34,9 @@ struct File<'a> {
 impl File<'_> {
     fn json(&self, inventory: &mut Inventory) {
         let text = &self.source.text;
+        if text.starts_with(BYTE_ORDER_MARK) {
+            return self.marked(inventory);
+        }
         let valid = serde_json::from_str::<serde::de::IgnoredAny>(text);
         let read = tree::read(text, 0);
         // A text that is no JSON may still be a policy with a comment or a comma too many: its rules say so.
@@ -163,6 +168,16 @@ impl File<'_> {
     fn unreadable(&self, format: &str, reason: &str, at: usize, inventory: &mut Inventory) {
         let document = inventory.document(self.whole());
         inventory.find(document, &L003, at..at, "", format!("this is not {format}: {reason}"));
+    }
+
+    /// RFC 8259 §8.1 allows readers to refuse it, and AWS does.
+    fn marked(&self, inventory: &mut Inventory) {
+        let document = inventory.document(self.whole());
+        let end = BYTE_ORDER_MARK.len_utf8();
+        let reason = "the file begins with a byte-order mark, which is no part of JSON".to_owned();
+        let edit = Edit { span: Span { start: 0, end }, text: String::new() };
+        let fix = Fix { title: "remove the byte-order mark".to_owned(), edits: vec![edit] };
+        inventory.findings.push(Found::new(document, &L003, 0..end, "", reason).with_fix(fix));
     }
 
     /// Told once for a file, whose documents are mostly all templates.

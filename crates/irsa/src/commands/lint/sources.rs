@@ -37,7 +37,8 @@ pub(super) struct Sources {
     pub(super) unreadable: Vec<(String, String)>,
     /// Files that a search came upon and left out: name and reason.
     pub(super) skipped: Vec<(String, String)>,
-    names: HashSet<String>,
+    /// Files that were come upon already, by whatever name.
+    seen: HashSet<PathBuf>,
 }
 
 impl Source {
@@ -113,7 +114,7 @@ impl Sources {
     }
 
     fn take(&mut self, name: String, path: Option<PathBuf>, text: Result<String, String>) {
-        if !self.names.insert(name.clone()) {
+        if !self.is_new(path.as_deref().unwrap_or(Path::new("-"))) {
             return;
         }
         match text {
@@ -150,11 +151,15 @@ impl Sources {
         }
     }
 
+    fn is_new(&mut self, path: &Path) -> bool {
+        self.seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))
+    }
+
     fn found(&mut self, path: PathBuf) {
-        let name = shown(&path);
-        if !self.names.insert(name.clone()) {
+        if !self.is_new(&path) {
             return;
         }
+        let name = shown(&path);
         let text = if self.read.len() >= MOST_FILES {
             Err(io::Error::other(format!("more than {MOST_FILES} files")))
         } else {
@@ -207,7 +212,8 @@ mod tests {
         }
         fs::write(root.join("a/bad.yml"), b"\xff").unwrap();
         std::os::unix::fs::symlink(root, root.join("a/loop")).unwrap();
-        let sources = Sources::collect(&[root.to_owned()], io::empty());
+        std::os::unix::fs::symlink("one.json", root.join("a/same.json")).unwrap();
+        let sources = Sources::collect(&[root.to_owned(), root.join("a/one.json")], io::empty());
         let names: Vec<_> =
             sources.read.iter().map(|source| source.name.rsplit('/').next().unwrap()).collect();
         assert_eq!(names, ["one.json", "two.YAML"]);

@@ -220,6 +220,8 @@ fn what_cannot_be_read_hides_nothing_else() {
     let stream = format!("{ACCOUNT}---\nkind: [\n---\n{}", POD.replace("namespace: shop", "namespace: web"));
     check(&[("a.yaml", &stream)], &["L003 a.yaml:9", "K004 a.yaml:15"]);
     check(&[("a.json", "{\"a\": 1,}")], &["L003 a.json:1"]);
+    check(&[("a.json", &format!("\u{feff}{TRUST}"))], &["L003 a.json:1"]);
+    check(&[("a.yaml", &format!("\u{feff}{}", ACCOUNT.replace("  ", "")))], &["K005 a.yaml:3"]);
     check(&[("a.yaml", "a: {{ .Values.a }}\nb: {{ .Values.b }}\n")], &["L004 a.yaml:1"]);
     check(&[("a.yaml", "a: 1\na: 2\n")], &["L003 a.yaml:2"]);
     check(&[("a.json", &"[".repeat(200_000))], &["L003 a.json:1"]);

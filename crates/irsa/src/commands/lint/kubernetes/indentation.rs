@@ -148,6 +148,7 @@ fn lines(text: &str) -> Vec<Line<'_>> {
         if !content.is_empty() && !content.starts_with('#') {
             let item = content == "-" || content.starts_with("- ");
             let rest = if item { content.get(1..).unwrap_or_default().trim_start() } else { content };
+            let rest = rest.trim_start_matches('\u{feff}');
             let pair = rest.split_once(": ").or_else(|| rest.strip_suffix(':').map(|key| (key, "")));
             let pair = pair.filter(|(key, _)| !key.contains([' ', '{', '[']) || key.starts_with(['"', '\'']));
             let (key, value) = pair.map_or((None, rest), |(key, value)| (Some(unquoted(key.trim())), value));
