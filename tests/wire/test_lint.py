@@ -13,6 +13,7 @@ import pytest
 from conftest import BINARY
 
 FIXTURES = pathlib.Path(__file__).parents[2] / "crates/irsa/tests/lint"
+SCHEMAS = pathlib.Path(__file__).parents[2] / "docs/schemas"
 ROLE = "arn:aws:iam::111122223333:role/reader"
 
 
@@ -64,7 +65,13 @@ def test_json():
     for severity in ["error", "security", "warning", "info"]:
         assert summary[severity] == sum(one["severity"] == severity for one in report["findings"])
     assert summary["fixable"] == sum(one["fix"] is not None for one in report["findings"])
+    schema = json.loads((SCHEMAS / "lint.v1.json").read_text())
+    assert sorted(report) == sorted(schema["required"]) and sorted(summary) == sorted(schema["properties"]["summary"]["required"])
+    of_finding = schema["$defs"]["finding"]
     for finding in report["findings"]:
+        assert sorted(finding) == sorted(of_finding["required"])
+        assert set(finding) <= set(of_finding["properties"])
+        assert finding["severity"] in of_finding["properties"]["severity"]["enum"]
         text = (FIXTURES / finding["file"]).read_text().splitlines()
         assert 1 <= finding["line"] <= len(text)
         assert 1 <= finding["column"] <= len(text[finding["line"] - 1]) + 1

@@ -17,7 +17,7 @@ pub(super) fn sarif(report: &Report) -> Value {
             "shortDescription": {"text": rule.title},
             "help": {"text": format!("irsa explain {}", rule.code)},
             "defaultConfiguration": {"level": level(rule.severity)},
-            "properties": {"tags": tags(rule.severity), "problem.severity": problem(rule.severity)},
+            "properties": properties(rule.severity),
         })
     });
     json!({
@@ -107,14 +107,12 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn problem(severity: Severity) -> &'static str {
+/// What GitHub's code scanning sorts by (GitHub Docs, "SARIF support for code scanning").
+fn properties(severity: Severity) -> Value {
     match severity {
-        Severity::Error | Severity::Security => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "recommendation",
+        Severity::Error => json!({"tags": ["iam", "correctness"], "problem.severity": "error"}),
+        Severity::Security => json!({"tags": ["iam", "security"], "security-severity": "7.0"}),
+        Severity::Warning => json!({"tags": ["iam", "correctness"], "problem.severity": "warning"}),
+        Severity::Info => json!({"tags": ["iam", "correctness"], "problem.severity": "recommendation"}),
     }
-}
-
-fn tags(severity: Severity) -> &'static [&'static str] {
-    if severity == Severity::Security { &["iam", "security"] } else { &["iam", "correctness"] }
 }
