@@ -109,7 +109,8 @@ impl Run {
         }
         let all: Vec<Source> = sources.iter().chain(&self.sidecars).cloned().collect();
         let mut documents = inventory.documents;
-        ignore::apply(&all, self.sidecars.len(), &self.codes, &mut documents, &mut findings);
+        let knows_accounts = !inventory.service_accounts.is_empty();
+        ignore::apply(&all, self.sidecars.len(), &self.codes, knows_accounts, &mut documents, &mut findings);
         Report::new(all, self.sidecars.len(), documents, findings)
     }
 }

@@ -31,12 +31,14 @@ pub(super) fn read(node: &Node, source: &Source, index: usize, inventory: &mut I
             client_ids: Some(client_ids),
         });
     }
-    Search { source, index }.value(node, inventory);
+    Search { source, index, head: source.line(node.start) }.value(node, inventory);
 }
 
 struct Search<'a> {
     source: &'a Source,
     index: usize,
+    /// The first line of what is searched.
+    head: usize,
 }
 
 impl Search<'_> {
@@ -47,7 +49,6 @@ impl Search<'_> {
             Value::List(items) => items.iter().for_each(|item| self.value(item, inventory)),
             Value::Map(members) => {
                 for (key, value) in members {
-                    let key = key.text().unwrap_or_default();
                     if !self.policy(node, key, value, inventory) {
                         self.value(value, inventory);
                     }
@@ -57,7 +58,9 @@ impl Search<'_> {
     }
 
     /// Takes the value of a key as a policy, if it is one.
-    fn policy(&self, owner: &Node, key: &str, value: &Node, inventory: &mut Inventory) -> bool {
+    fn policy(&self, owner: &Node, key: &Node, value: &Node, inventory: &mut Inventory) -> bool {
+        let line = self.source.line(key.start);
+        let key = key.text().unwrap_or_default();
         let is_trust = TRUST.contains(&key);
         if !is_trust && !ANY.contains(&key) {
             return false;
@@ -68,7 +71,7 @@ impl Search<'_> {
             source: self.index,
             name: name(owner, key),
             span: value.span(),
-            heads: vec![self.source.line(value.start)],
+            heads: vec![self.head, line],
         });
         let role = is_trust.then(|| role(owner));
         inventory.policies.push(Policy { document, text, kind, place, role, stand_ins: StandIns::default() });

@@ -12,6 +12,22 @@ use crate::error::CliError;
 
 const MARK: &str = "irsa-ignore:";
 const SIDECAR: &str = ".irsa-ignore";
+/// What is not judged without ServiceAccounts: that an ignore of it matches nothing says nothing then.
+const NEEDS_ACCOUNTS: &[&str] = &[
+    "IRSA-K003",
+    "IRSA-K004",
+    "IRSA-K006",
+    "IRSA-P005",
+    "IRSA-T019",
+    "IRSA-T020",
+    "IRSA-T021",
+    "IRSA-T022",
+    "IRSA-T023",
+    "IRSA-T024",
+    "IRSA-T025",
+    "IRSA-T048",
+    "IRSA-T049",
+];
 
 /// One code that is ignored in one place.
 #[derive(Debug, Clone)]
@@ -89,6 +105,7 @@ pub(super) fn apply(
     sources: &[Source],
     sidecars: usize,
     codes: &[Code],
+    knows_accounts: bool,
     documents: &mut Vec<Document>,
     findings: &mut Vec<Found>,
 ) {
@@ -105,7 +122,9 @@ pub(super) fn apply(
         mark(found, sources, documents, &mut ignores);
     }
     let mut about = Vec::new();
-    for ignore in &ignores {
+    for ignore in ignores.iter().filter(|ignore| {
+        knows_accounts || !NEEDS_ACCOUNTS.contains(&ignore.code.as_str()) || !ignore.is_fine()
+    }) {
         about.extend(ignore.own_finding(documents, sources));
     }
     for mut found in about {
@@ -143,6 +162,11 @@ impl Ignore {
                 document.source == *source && (document.heads.contains(line) || of_line())
             }
         }
+    }
+
+    /// Whether it says what and why.
+    fn is_fine(&self) -> bool {
+        is_code(&self.code) && !self.reason.is_empty()
     }
 
     /// A missing reason, a code that is none, or nothing that it ignores.

@@ -216,6 +216,27 @@ fn a_role_is_known_by_the_accounts_that_name_it() {
 }
 
 #[test]
+fn providers_are_those_of_the_files() {
+    let role = format!(
+        "{{\"RoleName\": \"api\", \"Arn\": \"arn:aws:iam::111122223333:role/api\", \"AssumeRolePolicyDocument\": {TRUST}}}"
+    );
+    let list = |path: &str| {
+        format!(
+            "{{\"OpenIDConnectProviderList\": [{{\"Arn\": \"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/{path}\"}}]}}"
+        )
+    };
+    check(&[("role.json", &role), ("list.json", &list("A1B2C3"))], &[]);
+    check(&[("role.json", &role), ("list.json", &list("D4E5F6"))], &["T021 role.json:5"]);
+    let one = |audience: &str| {
+        format!("{{\"Url\": \"oidc.example.com/id/A1B2C3\", \"ClientIDList\": [\"{audience}\"]}}")
+    };
+    check(&[("role.json", &role), ("one.json", &one("sts.amazonaws.com"))], &[]);
+    check(&[("role.json", &role), ("one.json", &one("other"))], &["T022 role.json:9"]);
+    // Without the role's account nobody knows the provider's ARN.
+    check(&[("trust.json", TRUST), ("one.json", &one("other"))], &[]);
+}
+
+#[test]
 fn what_cannot_be_read_hides_nothing_else() {
     let stream = format!("{ACCOUNT}---\nkind: [\n---\n{}", POD.replace("namespace: shop", "namespace: web"));
     check(&[("a.yaml", &stream)], &["L003 a.yaml:9", "K004 a.yaml:15"]);
@@ -253,6 +274,18 @@ fn ignores() {
     check(&[("a.yaml", &stream)], &[]);
     let other = format!("# irsa-ignore: IRSA-K001 filled in by kustomize\n{POD}---\n{}", annotation("", ""));
     check(&[("a.yaml", &other)], &["L002 a.yaml:1", "K001 a.yaml:19"]);
+    // What the files do not show may be there all the same.
+    let pod = format!("# irsa-ignore: IRSA-K003 made by the platform\n{POD}");
+    check(&[("a.yaml", &pod)], &[]);
+    check(&[("a.yaml", &pod), ("b.yaml", ACCOUNT)], &["L002 a.yaml:1"]);
+    // In a custom resource, before it or before the policy.
+    let crossplane =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lint/commands/crossplane.yaml"))
+            .unwrap();
+    let ignore = "# irsa-ignore: IRSA-T005 rewritten by a function\n";
+    check(&[("a.yaml", &format!("{ignore}{crossplane}"))], &[]);
+    let before_key = crossplane.replace("    assumeRole", &format!("    {ignore}    assumeRole"));
+    check(&[("a.yaml", &before_key)], &[]);
     // In terraform, before the resource.
     let role = "resource \"aws_iam_policy\" \"a\" {\n  policy = <<EOF\n{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}\nEOF\n}\n";
     check(&[("a.tf", role)], &["I110 a.tf:3"]);

@@ -52,10 +52,8 @@ fn service_account<'a>(
     let is_incomplete =
         inventory.findings.iter().any(|found| found.code == L003.code || found.code == L004.code);
     if !accounts.is_empty() && !is_incomplete {
-        let reason = format!(
-            "no ServiceAccount `{name}` is in the files; without it Kubernetes makes no pod of {}",
-            workload.label
-        );
+        let reason =
+            format!("no ServiceAccount `{name}` is in the files; Kubernetes makes no pod without it");
         findings.push(Found::new(workload.document, &K003, place.span.clone(), "serviceAccountName", reason));
     }
     None
