@@ -44,10 +44,10 @@ pub struct Deciding<'a> {
 /// Decides, and tells which statements did.
 pub fn decide<'a>(request: &Request<'_>, layers: &Layers<'a>) -> Outcome<'a> {
     let question = Question::new(request, layers.boundary.is_some());
-    let denials = deciding(request, layers, &question, Effect::Deny, |_| true);
-    if let Some(first) = denials.first() {
-        let layer = first.layer;
-        return Outcome { decision: Decision::ExplicitDeny(layer), layer: Some(layer), statements: denials };
+    let denied = speaking(request.principal, layers).find(|(.., attached)| attached.policy.denies(&question));
+    if let Some((layer, ..)) = denied {
+        let statements = deciding(request, layers, &question, Effect::Deny, |_| true);
+        return Outcome { decision: Decision::ExplicitDeny(layer), layer: Some(layer), statements };
     }
     let asked = Asked {
         live: Live { question: &question, layers },

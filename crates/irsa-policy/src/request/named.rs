@@ -41,8 +41,8 @@ impl Principal {
                 Principal::User { account, arn: name.to_owned(), id: String::new() }
             }
             Some(PrincipalArn::Role(role)) => Principal::RoleSession {
-                // `*` cannot stand in a session's name.
-                session_arn: format!("arn:{}:sts::{account}:assumed-role/{role}/*", arn.partition),
+                // What has no name is no session's ARN in a policy.
+                session_arn: format!("arn:{}:sts::{account}:assumed-role/{role}/", arn.partition),
                 account,
                 role_arn: name.to_owned(),
                 role_id: String::new(),
@@ -96,7 +96,7 @@ mod tests {
                 "arn:aws-cn:iam::111122223333:role/team/app",
                 Some(session(
                     "arn:aws-cn:iam::111122223333:role/team/app",
-                    "arn:aws-cn:sts::111122223333:assumed-role/app/*",
+                    "arn:aws-cn:sts::111122223333:assumed-role/app/",
                 )),
             ),
             (

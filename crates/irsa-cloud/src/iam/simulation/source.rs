@@ -96,7 +96,7 @@ impl<'a> Entity<'a> {
                 account: role.account.to_string(),
                 role_arn: role.arn(),
                 role_id: role.id.clone(),
-                session_arn: format!("arn:aws:sts::{}:assumed-role/{}/*", role.account, role.name),
+                session_arn: format!("arn:aws:sts::{}:assumed-role/{}/", role.account, role.name),
             },
         }
     }
@@ -108,7 +108,7 @@ impl<'a> Entity<'a> {
             Self::User(user) => ("user", &user.name, &user.compiled.inline, &user.attached),
         };
         let inline = inline.iter().map(|(policy, compiled)| Source {
-            id: format!("{kind}_{name}_{policy}"),
+            id: format!("{kind}_{name}_{}", policy.trim_start_matches("inline:")),
             policy: Arc::clone(compiled),
         });
         let managed = attached.iter().filter_map(|arn| managed_source(call, arn));

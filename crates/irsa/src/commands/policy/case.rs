@@ -40,8 +40,8 @@ struct Members<'a> {
     resource: &'a RawValue,
     #[serde(borrow, default)]
     context: Option<&'a RawValue>,
-    #[serde(borrow)]
-    policies: &'a RawValue,
+    #[serde(borrow, default)]
+    policies: Option<&'a RawValue>,
 }
 
 /// `{"arn", "account"}`
@@ -55,9 +55,31 @@ struct Resource<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Reads a case.
-    pub(super) fn read(text: &'a str, compiler: &mut Compiler) -> Result<Self, Refused> {
+    /// Reads a case. `scratch` is room for a part of it.
+    pub(super) fn read(
+        text: &'a str,
+        scratch: &'a mut String,
+        compiler: &mut Compiler,
+    ) -> Result<Self, Refused> {
+        if let Some(before) = compiler.before_repeated(text) {
+            scratch.clear();
+            scratch.push_str(before);
+            scratch.push('}');
+            if let Ok(members @ Members { policies: None, .. }) = serde_json::from_str::<Members<'a>>(scratch)
+            {
+                return Self::of(members, |is_trust| compiler.again(is_trust));
+            }
+        }
         let members: Members<'a> = serde_json::from_str(text)?;
+        let policies =
+            members.policies.ok_or_else(|| Refused::form("missing field `policies`, or it is null"))?;
+        Self::of(members, |is_trust| compiler.compile(policies.get(), is_trust))
+    }
+
+    fn of(
+        members: Members<'a>,
+        policies: impl FnOnce(bool) -> Result<Arc<Policies>, Refused>,
+    ) -> Result<Self, Refused> {
         let (resource, account) = resource(members.resource)?;
         let is_trust = is_role(&resource) && is_assumption(&members.action);
         Ok(Self {
@@ -67,7 +89,7 @@ impl<'a> Case<'a> {
             resource,
             account,
             context: context(members.context)?,
-            policies: compiler.compile(members.policies, is_trust)?,
+            policies: policies(is_trust)?,
         })
     }
 

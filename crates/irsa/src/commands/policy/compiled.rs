@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use super::principal::Text;
 use super::refused::Refused;
 
-/// The most text that one memory holds, in bytes. A compiled policy takes about ten times its text.
-const MAX_REMEMBERED: usize = 8 * 1024 * 1024;
+/// The most text that one memory holds, in bytes. A compiled policy takes about ten times its text, and every worker has
+/// memories of its own.
+const MAX_REMEMBERED: usize = 2 * 1024 * 1024;
 
 /// A document under the name of its place.
 #[derive(Debug, Clone)]
@@ -51,32 +52,67 @@ pub(super) struct Compiler {
     /// By whether the resource's policy is a trust policy, and the text.
     members: [Memory<Arc<Policies>>; 2],
     documents: HashMap<PolicyType, Memory<Arc<Policy>>>,
-    last: Option<(bool, Box<str>, Arc<Policies>)>,
+    last: Last,
+}
+
+/// The policies of the last case.
+#[derive(Default)]
+struct Last {
+    text: String,
+    /// As [`Compiler::members`].
+    policies: [Option<Arc<Policies>>; 2],
 }
 
 impl Compiler {
     /// The policies that stand in `text`.
-    pub(super) fn compile(&mut self, text: &RawValue, is_trust: bool) -> Result<Arc<Policies>, Refused> {
-        let text = text.get();
-        if let Some((last_is_trust, last, policies)) = &self.last
-            && *last_is_trust == is_trust
-            && **last == *text
-        {
+    pub(super) fn compile(&mut self, text: &str, is_trust: bool) -> Result<Arc<Policies>, Refused> {
+        if self.last.text != text {
+            self.last.text.clear();
+            self.last.text.push_str(text);
+            self.last.policies = [None, None];
+        }
+        self.again(is_trust)
+    }
+
+    /// The policies of the last case.
+    pub(super) fn again(&mut self, is_trust: bool) -> Result<Arc<Policies>, Refused> {
+        let [plain, trust] = &mut self.last.policies;
+        let last = if is_trust { trust } else { plain };
+        if let Some(policies) = last {
             return Ok(Arc::clone(policies));
         }
+        let text = std::mem::take(&mut self.last.text);
+        let policies = self.recalled(&text, is_trust);
+        self.last.text = text;
+        let policies = policies?;
+        let [plain, trust] = &mut self.last.policies;
+        let last = if is_trust { trust } else { plain };
+        *last = Some(Arc::clone(&policies));
+        Ok(policies)
+    }
+
+    /// What a line has before its member `policies`, if that comes last and has the text of the last case. Batches repeat
+    /// their policies, and comparing is ten times as fast as reading.
+    ///
+    /// If what is before, closed with a brace, is an object, then the line is that object with this member added: the text of
+    /// the policies is one whole value, and nothing but the end of the line follows it.
+    pub(super) fn before_repeated<'a>(&self, line: &'a str) -> Option<&'a str> {
+        let value = line.trim_ascii_end().strip_suffix('}')?.trim_ascii_end();
+        let member = value.strip_suffix(self.last.text.as_str()).filter(|_| !self.last.text.is_empty())?;
+        let name = member.trim_ascii_end().strip_suffix(':')?.trim_ascii_end();
+        name.strip_suffix("\"policies\"")?.trim_ascii_end().strip_suffix(',')
+    }
+
+    fn recalled(&mut self, text: &str, is_trust: bool) -> Result<Arc<Policies>, Refused> {
         let [plain, trust] = &self.members;
         let memory = if is_trust { trust } else { plain };
-        let policies = match memory.recall(text) {
-            Some(policies) => policies,
-            None => {
-                let policies = Arc::new(self.read(text, is_trust)?);
-                let [plain, trust] = &mut self.members;
-                let memory = if is_trust { trust } else { plain };
-                memory.remember(text, Arc::clone(&policies));
-                policies
-            }
-        };
-        self.last = Some((is_trust, text.into(), Arc::clone(&policies)));
+        if let Some(policies) = memory.recall(text) {
+            return Ok(policies);
+        }
+        let policies = Arc::new(self.read(text, is_trust)?);
+        let [plain, trust] = &mut self.members;
+        let memory = if is_trust { trust } else { plain };
+        memory.remember(text, Arc::clone(&policies));
         Ok(policies)
     }
 

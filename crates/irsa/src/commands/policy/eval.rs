@@ -21,8 +21,8 @@ pub(super) fn eval(arguments: &Eval) -> Result<ExitCode, CliError> {
     }
     let explained = arguments.explain;
     batch(open(arguments.file.as_deref())?, move || {
-        let mut compiler = Compiler::default();
-        move |line: &[u8], out: &mut Vec<u8>| answer(line, &mut compiler, explained, out)
+        let (mut compiler, mut scratch) = (Compiler::default(), String::new());
+        move |line: &[u8], out: &mut Vec<u8>| answer(line, &mut scratch, &mut compiler, explained, out)
     })
 }
 
@@ -34,8 +34,8 @@ struct Line<'a> {
     answer: &'a Answer,
 }
 
-fn answer(line: &[u8], compiler: &mut Compiler, explained: bool, out: &mut Vec<u8>) {
-    let decided = refused::text(line).and_then(|text| Case::read(text, compiler));
+fn answer(line: &[u8], scratch: &mut String, compiler: &mut Compiler, explained: bool, out: &mut Vec<u8>) {
+    let decided = refused::text(line).and_then(|text| Case::read(text, scratch, compiler));
     match decided {
         Ok(case) => refused::write(&Line { id: case.id, answer: &case.answer(explained) }, out),
         Err(refused) => refused.write(line, out),
@@ -49,11 +49,12 @@ fn single(arguments: &Eval) -> Result<ExitCode, CliError> {
         CliError::undecided(refused.code, refused.message)
             .with_fix("`irsa policy schema policy-eval-case.v1` prints what a case looks like")
     };
-    let case = Case::read(text, &mut Compiler::default()).map_err(undecided)?;
+    let mut scratch = String::new();
+    let case = Case::read(text, &mut scratch, &mut Compiler::default()).map_err(undecided)?;
     let answer = case.answer(arguments.explain || arguments.output == Default::default());
-    result(arguments.output, &Line { id: case.id, answer: &answer }, || {
-        report(&case, &answer, arguments.explain)
-    })?;
+    // By way of a value: YAML knows no raw JSON.
+    let line = serde_json::to_value(Line { id: case.id, answer: &answer }).unwrap_or(Value::Null);
+    result(arguments.output, &line, || report(&case, &answer, arguments.explain))?;
     Ok(if answer.decision == "Allowed" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
