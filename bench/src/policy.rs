@@ -8,15 +8,16 @@ mod batch;
 mod peers;
 #[path = "../../crates/irsa-policy/benches/policy/scenes.rs"]
 mod scenes;
+mod timing;
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use irsa_policy::{Policy, PolicyType};
 
 use crate::Failure;
 use scenes::Scene;
+use timing::nanoseconds;
 
 /// `irsa-bench policy`
 #[derive(clap::Args)]
@@ -99,23 +100,4 @@ fn limits(ours: &[(&str, f64)]) {
 fn decision(scene: &Scene) -> f64 {
     const TIMES: u32 = 1_000;
     nanoseconds(|| scene.decide(black_box(TIMES.into()))) / f64::from(TIMES)
-}
-
-/// The median of seven runs of about 150 ms each.
-fn nanoseconds<T>(mut once: impl FnMut() -> T) -> f64 {
-    let mut run = |times: u32| {
-        let start = Instant::now();
-        for _ in 0..times {
-            black_box(once());
-        }
-        start.elapsed()
-    };
-    let mut times = 1;
-    while run(times) < Duration::from_millis(20) {
-        times *= 2;
-    }
-    times *= 8;
-    let mut runs: Vec<f64> = (0..7).map(|_| run(times).as_secs_f64() * 1e9 / f64::from(times)).collect();
-    runs.sort_by(f64::total_cmp);
-    runs.get(3).copied().unwrap_or(f64::NAN)
 }

@@ -3,11 +3,11 @@
 
 mod cedar;
 mod iam_rs;
+#[path = "../../src/policy/timing.rs"]
+mod timing;
 
 use std::error::Error;
-use std::hint::black_box;
 use std::io::Read as _;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -33,25 +33,6 @@ fn report(engine: &str, scene: &str, allows: impl Fn() -> bool) -> Result<(), Fa
     if !allows() {
         return Err(format!("{engine} does not allow {scene}").into());
     }
-    println!("{engine}\t{scene}\t{:.1}", nanoseconds(&allows));
+    println!("{engine}\t{scene}\t{:.1}", timing::nanoseconds(&allows));
     Ok(())
-}
-
-/// The median of seven runs of about 150 ms each.
-fn nanoseconds(allows: &impl Fn() -> bool) -> f64 {
-    let run = |times: u32| {
-        let start = Instant::now();
-        for _ in 0..times {
-            black_box(allows());
-        }
-        start.elapsed()
-    };
-    let mut times = 1;
-    while run(times) < Duration::from_millis(20) {
-        times *= 2;
-    }
-    times *= 8;
-    let mut runs: Vec<f64> = (0..7).map(|_| run(times).as_secs_f64() * 1e9 / f64::from(times)).collect();
-    runs.sort_by(f64::total_cmp);
-    runs[runs.len() / 2]
 }
