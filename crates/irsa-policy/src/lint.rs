@@ -47,7 +47,8 @@ use crate::document::PolicyType;
 use finding::Report;
 use reading::Reading;
 
-/// The findings of one document, in the order of their place.
+/// The findings of one document, in the order of their place; a thousand at most, which no document that AWS accepts can
+/// have.
 ///
 /// A text of more than 1 MiB gets one finding that says so, and is not read.
 pub fn lint(text: &str, kind: PolicyType, surroundings: &Surroundings) -> Vec<Finding> {

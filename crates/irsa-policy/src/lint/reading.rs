@@ -44,7 +44,7 @@ impl Document {
 pub(super) struct Statement {
     pub(super) index: usize,
     pub(super) group: Group,
-    /// The statement's place among its members: for removing it.
+    /// Where its `Sid` stands among its members.
     pub(super) sid: Option<usize>,
     pub(super) effect: Option<Effect>,
     pub(super) principal: Option<Principal>,
