@@ -120,29 +120,23 @@ fn in_file(finding: Finding, policy: &Policy) -> Found {
     let Finding { code, severity, span, line, column, path, reason, fix } = finding;
     let (span, inner, fix) = match &policy.place {
         Place::Verbatim { offset, fixable } => {
-            let fix = fix.filter(|fix| *fixable == Fixable::Any || fix.is_within_lines());
-            (offset + span.start..offset + span.end, None, fix.map(|fix| fix.moved_by(*offset)))
+            let fix = fix.filter(|fix| *fixable == Fixable::Any || is_within_lines(fix));
+            (offset + span.start..offset + span.end, None, fix.map(|fix| moved(fix, *offset)))
         }
         Place::Quoted(place) => (place.clone(), Some((line, column)), None),
     };
     Found { document: policy.document, code, severity, span, path, reason, inner, fix, ignored: None }
 }
 
-trait InFile {
-    fn is_within_lines(&self) -> bool;
-    fn moved_by(self, offset: usize) -> Self;
+/// The same edits in a file where the text starts at `offset`.
+fn moved(fix: Fix, offset: usize) -> Fix {
+    let edits = fix.edits.into_iter().map(|Edit { span, text }| {
+        let span = Span { start: span.start + offset, end: span.end + offset };
+        Edit { span, text }
+    });
+    Fix { title: fix.title, edits: edits.collect() }
 }
 
-impl InFile for Fix {
-    fn is_within_lines(&self) -> bool {
-        self.edits.iter().all(|edit| !edit.text.contains('\n'))
-    }
-
-    fn moved_by(self, offset: usize) -> Self {
-        let edits = self.edits.into_iter().map(|Edit { span, text }| {
-            let span = Span { start: span.start + offset, end: span.end + offset };
-            Edit { span, text }
-        });
-        Fix { title: self.title, edits: edits.collect() }
-    }
+fn is_within_lines(fix: &Fix) -> bool {
+    fix.edits.iter().all(|edit| !edit.text.contains('\n'))
 }

@@ -82,6 +82,9 @@ impl File<'_> {
 
     /// Every document of the stream by itself, so that one that cannot be read hides no other.
     fn yaml(&self, inventory: &mut Inventory) {
+        if looks_like_json(&self.source.text) && guess(&self.source.text).is_some() {
+            return self.json(inventory);
+        }
         for (start, end) in self.documents() {
             let text = self.source.text.get(start..end).unwrap_or_default();
             if let Some(lost) = kubernetes::indentation::lost(text) {

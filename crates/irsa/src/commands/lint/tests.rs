@@ -88,6 +88,9 @@ fn what_is_right_is_left_alone() {
         &[],
     );
     check(&[("main.tf", "resource \"aws_s3_bucket\" \"a\" {}\n")], &[]);
+    // JSON is YAML, but YAML is not JSON.
+    check(&[("trust.yaml", TRUST), ("a.yaml", "{a: b}\n---\n[c, d]\n")], &[]);
+    check(&[("trust.yaml", &TRUST.replace(":sub", ":aud"))], &["T004 trust.yaml:8", "T038 trust.yaml:9"]);
 }
 
 #[test]
