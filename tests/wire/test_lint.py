@@ -211,15 +211,18 @@ def test_exit_codes(tmp_path):
 
 def test_a_broken_file_hides_no_other(copy):
     folder = copy("wrong-key")
-    (folder / "broken.json").write_text('{"a": ')
+    (folder / "broken.json").write_text('{"apiVersion": ')
+    (folder / "tsconfig.json").write_text("// another program's\n{}\n")
     (folder / "deep.json").write_text("[" * 100_000)
     (folder / "template.yaml").write_text("{{- if .Values.a }}\na: {{ .Values.a }}\n{{- end }}\n")
     os.symlink(folder, folder / "again")
+    assert codes("tsconfig.json", cwd=folder) == ["IRSA-L003"], "what is named is meant"
     found = findings(".", cwd=folder)
     assert ("IRSA-T004", "trust.json", 12) in found and found.count(("IRSA-T004", "trust.json", 12)) == 1
     assert {(code, file) for code, file, _ in found if "-L" in code} == {
         ("IRSA-L003", "broken.json"),
-        ("IRSA-L003", "deep.json"),
+        ("IRSA-L005", "deep.json"),
+        ("IRSA-L005", "tsconfig.json"),
         ("IRSA-L004", "template.yaml"),
     }
 

@@ -1,6 +1,6 @@
 //! `irsa lint`: what is wrong in policies, manifests and plans, before anybody is denied.
 //!
-//! Reading comes first, all of it; what is found is a pure function of the texts ([`examine`]); fixing is examining again.
+//! Reading comes first, all of it; what is found is a pure function of the texts (`Run::examine`); fixing is examining again.
 
 mod codes;
 mod cross_check;

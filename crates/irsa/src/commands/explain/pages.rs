@@ -39,6 +39,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-L002", include_str!("../../../../../docs/errors/IRSA-L002.md")),
     ("IRSA-L003", include_str!("../../../../../docs/errors/IRSA-L003.md")),
     ("IRSA-L004", include_str!("../../../../../docs/errors/IRSA-L004.md")),
+    ("IRSA-L005", include_str!("../../../../../docs/errors/IRSA-L005.md")),
     ("IRSA-P005", include_str!("../../../../../docs/errors/IRSA-P005.md")),
     ("IRSA-P007", include_str!("../../../../../docs/errors/IRSA-P007.md")),
     ("IRSA-T001", include_str!("../../../../../docs/errors/IRSA-T001.md")),

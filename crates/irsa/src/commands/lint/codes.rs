@@ -16,11 +16,13 @@ pub(super) const L001: Rule = rule("IRSA-L001", Severity::Warning, "ignore witho
 pub(super) const L002: Rule = rule("IRSA-L002", Severity::Info, "ignore that matches nothing");
 pub(super) const L003: Rule = rule("IRSA-L003", Severity::Error, "file is not what its name says");
 pub(super) const L004: Rule = rule("IRSA-L004", Severity::Info, "template that is not rendered");
+pub(super) const L005: Rule = rule("IRSA-L005", Severity::Info, "other program's file that is not read");
 pub(super) const P005: Rule = rule("IRSA-P005", Severity::Warning, "other credentials win over the role");
 pub(super) const P007: Rule = rule("IRSA-P007", Severity::Error, "half of an access key");
 
 /// Sorted by code.
-pub(super) const RULES: &[Rule] = &[K001, K003, K004, K005, K006, K007, L001, L002, L003, L004, P005, P007];
+pub(super) const RULES: &[Rule] =
+    &[K001, K003, K004, K005, K006, K007, L001, L002, L003, L004, L005, P005, P007];
 
 /// Every rule that a finding may name.
 pub(super) fn all() -> impl Iterator<Item = &'static Rule> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use irsa_policy::lint::{Edit, Fix, guess};
 use irsa_policy::{PolicyType, Span};
 
-use super::codes::{K005, L003, L004};
+use super::codes::{K005, L003, L004, L005};
 use super::interpolation::StandIns;
 use super::inventory::{Document, Fixable, Found, Inventory, Place, Policy};
 use super::sources::Source;
@@ -13,6 +13,11 @@ use super::tree::{self, Node, Unreadable};
 use super::{embedded, heredoc, kubernetes, terraform};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// One of these is in every file that lint is for; others in a folder, such as JSON with comments, are their programs' own.
+const OURS: &[&str] = &["Statement", "PolicyDocument", "apiVersion", "planned_values"];
+/// What templates open with, of Helm and Jinja.
+const TEMPLATE: &[&str] = &["{{", "{%"];
 
 /// Reads one file, whose index is `index`, into the inventory.
 pub(super) fn read(source: &Source, index: usize, inventory: &mut Inventory) {
@@ -58,7 +63,7 @@ impl File<'_> {
                 }
             }
             (Ok(_), Err(Unreadable { reason, at })) => self.unreadable("JSON", &reason, at, inventory),
-            (Err(error), _) if text.contains("{{") => {
+            (Err(error), _) if is_template(text) => {
                 self.template("JSON", self.source.offset(error.line(), error.column()), inventory);
             }
             (Err(error), _) => {
@@ -94,7 +99,7 @@ impl File<'_> {
             }
             match tree::read(text, start) {
                 // `{{ … }}` may be YAML by chance: a map whose key is a map.
-                Ok(documents) if text.contains("{{") && documents.iter().any(Node::has_map_as_key) => {
+                Ok(documents) if is_template(text) && documents.iter().any(Node::has_map_as_key) => {
                     self.template("YAML", start, inventory);
                 }
                 Ok(documents) => {
@@ -102,7 +107,7 @@ impl File<'_> {
                         self.object(node, inventory);
                     }
                 }
-                Err(Unreadable { at, .. }) if text.contains("{{") => self.template("YAML", at, inventory),
+                Err(Unreadable { at, .. }) if is_template(text) => self.template("YAML", at, inventory),
                 Err(Unreadable { reason, at }) => self.unreadable("YAML", &reason, at, inventory),
             }
         }
@@ -170,7 +175,12 @@ impl File<'_> {
 
     fn unreadable(&self, format: &str, reason: &str, at: usize, inventory: &mut Inventory) {
         let document = inventory.document(self.whole());
-        inventory.find(document, &L003, at..at, "", format!("this is not {format}: {reason}"));
+        let rule = if self.source.is_named || OURS.iter().any(|word| self.source.text.contains(word)) {
+            &L003
+        } else {
+            &L005
+        };
+        inventory.find(document, rule, at..at, "", format!("this is not {format}: {reason}"));
     }
 
     /// RFC 8259 §8.1 allows readers to refuse it, and AWS does.
@@ -209,6 +219,10 @@ fn looks_like_json(text: &str) -> bool {
         .map(str::trim)
         .find(|line| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#'))
         .is_some_and(|line| line.starts_with(['{', '[']) || line.starts_with("/*"))
+}
+
+fn is_template(text: &str) -> bool {
+    TEMPLATE.iter().any(|opening| text.contains(opening))
 }
 
 /// Bytes before the first line that is neither blank nor a comment.

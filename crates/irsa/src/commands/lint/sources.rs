@@ -24,6 +24,8 @@ pub(super) struct Source {
     /// None for standard input.
     pub(super) path: Option<PathBuf>,
     pub(super) text: String,
+    /// Whether it was asked for, rather than come upon in a folder.
+    pub(super) is_named: bool,
     /// Where lines start.
     lines: Vec<usize>,
     is_ascii: bool,
@@ -46,12 +48,12 @@ impl Source {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let is_ascii = text.is_ascii();
-        Self { name: name.into(), path, text, lines, is_ascii }
+        Self { name: name.into(), path, text, is_named: true, lines, is_ascii }
     }
 
     /// The same file with another text.
     pub(super) fn with_text(&self, text: String) -> Self {
-        Self::new(self.name.clone(), self.path.clone(), text)
+        Self { is_named: self.is_named, ..Self::new(self.name.clone(), self.path.clone(), text) }
     }
 
     /// Line and column of a byte, both from 1; columns count characters.
@@ -166,7 +168,9 @@ impl Sources {
             read(&path)
         };
         match text {
-            Ok(text) => self.read.push(Source::new(name, Some(path), text)),
+            Ok(text) => {
+                self.read.push(Source { is_named: false, ..Source::new(name, Some(path), text) });
+            }
             Err(error) => self.skipped.push((name, error.to_string())),
         }
     }
