@@ -159,14 +159,17 @@ fn one_or_many(claim: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// RFC 7519 §2: a NumericDate may have a fraction; it is cut off.
 fn seconds(members: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, TokenError> {
+    members.get(name).map(|claim| numeric_date(claim).ok_or(TokenError::InvalidClaim(name))).transpose()
+}
+
+/// RFC 7519 §2: a NumericDate may have a fraction; it is cut off.
+pub(crate) fn numeric_date(claim: &Value) -> Option<i64> {
     /// The year 9999, and the same distance before 1970: what a date is.
     const RANGE: std::ops::RangeInclusive<i64> = -253_402_300_799..=253_402_300_799;
-    let Some(claim) = members.get(name) else { return Ok(None) };
     let seconds =
         claim.as_i64().or_else(|| claim.as_f64().filter(|date| date.is_finite()).map(|date| date as i64));
-    seconds.filter(|date| RANGE.contains(date)).map(Some).ok_or(TokenError::InvalidClaim(name))
+    seconds.filter(|date| RANGE.contains(date))
 }
 
 /// The tags in either of AWS's two forms: one object, or flattened into the names of several claims.

@@ -10,6 +10,7 @@
 
 pub mod claims;
 pub mod discovery;
+pub mod inspect;
 pub mod jwk;
 pub mod jwks;
 pub mod sign;
