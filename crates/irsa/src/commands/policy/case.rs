@@ -8,12 +8,13 @@ use irsa_policy::{
     Arn, Attached, Context, Decision, Explanation, Layer, Layers, Principal, Request, decide, evaluate,
     explain,
 };
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::compiled::{Compiler, Named, Policies};
-use super::principal::{self, Text};
+use super::principal::{Caller, Text};
 use super::refused::Refused;
 
 /// A case that can be decided.
@@ -32,26 +33,15 @@ pub(super) struct Case<'a> {
 struct Members<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    principal: &'a RawValue,
+    principal: Caller,
     #[serde(borrow)]
     action: Cow<'a, str>,
     #[serde(borrow)]
-    resource: &'a RawValue,
-    #[serde(borrow, default)]
-    context: Option<&'a RawValue>,
+    resource: Resource<'a>,
+    #[serde(default)]
+    context: Keys,
     #[serde(borrow, default)]
     policies: Option<&'a RawValue>,
-}
-
-/// `{"arn", "account"}`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Resource<'a> {
-    #[serde(borrow)]
-    arn: Cow<'a, str>,
-    #[serde(borrow, default)]
-    account: Option<Cow<'a, str>>,
 }
 
 impl<'a> Case<'a> {
@@ -80,21 +70,15 @@ impl<'a> Case<'a> {
         members: Members<'a>,
         policies: impl FnOnce(bool) -> Result<Arc<Policies>, Refused>,
     ) -> Result<Self, Refused> {
-        let (resource, account) = resource(members.resource)?;
-        let is_trust = is_role(&resource) && is_assumption(&members.action);
-        Ok(Self {
-            id: members.id,
-            principal: principal::read(members.principal)?,
-            action: members.action,
-            resource,
-            account,
-            context: context(members.context)?,
-            policies: policies(is_trust)?,
-        })
+        let Members { id, principal: Caller(principal), action, resource, context: Keys(context), .. } =
+            members;
+        let policies = policies(resource.is_role() && is_assumption(&action))?;
+        let account = resource.owner();
+        Ok(Self { id, action, resource: resource.arn, principal, account, context, policies })
     }
 
     /// The answer, and the whole reason if it is wanted.
-    pub(super) fn answer(&self, explained: bool) -> Answer {
+    pub(super) fn answer(&self, explained: bool) -> Answer<'a> {
         fn attached(list: &[Named]) -> Vec<Attached<'_>> {
             list.iter().map(Named::attached).collect()
         }
@@ -139,6 +123,7 @@ impl<'a> Case<'a> {
             effect,
         });
         Answer {
+            id: self.id,
             decision: match outcome.decision {
                 Decision::Allow => "Allowed",
                 Decision::ImplicitDeny(_) => "ImplicitlyDenied",
@@ -167,7 +152,8 @@ impl<'a> Case<'a> {
 
 /// A decision as it is written.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
+    pub(super) id: Option<&'a RawValue>,
     pub(super) decision: &'static str,
     /// The member of `policies` that decided; `None` when none had to.
     pub(super) layer: Option<&'static str>,
@@ -221,28 +207,65 @@ fn speaking_boundary<'a>(request: &Request<'_>, documents: &'a [Named]) -> Optio
     find(denies).or_else(|| find(Decision::is_allowed)).or(Some(first))
 }
 
-/// The ARN and its owner: as given, else from the ARN. `None` as owner is the caller's account.
-fn resource(text: &RawValue) -> Result<(Cow<'_, str>, Option<Cow<'_, str>>), Refused> {
-    let failed = |error: serde_json::Error| Refused::form(format!("resource: {error}"));
-    let given = text.get();
-    let (arn, account) = if given.starts_with('"') {
-        (serde_json::from_str::<Text<'_>>(given).map_err(failed)?.0, None)
-    } else if given == "null" {
-        (Cow::Borrowed("*"), None)
-    } else {
-        let resource: Resource<'_> = serde_json::from_str(given).map_err(failed)?;
-        (resource.arn, resource.account)
-    };
-    let account = account.filter(|account| !account.is_empty()).or_else(|| {
-        let account = Arn::parse(&arn)?.account;
-        let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-        is_account.then(|| Cow::Owned(account.to_owned()))
-    });
-    Ok((arn, account))
+/// `{"arn", "account"}`, an ARN, or nothing for `*`.
+struct Resource<'a> {
+    arn: Cow<'a, str>,
+    account: Option<Cow<'a, str>>,
 }
 
-fn is_role(resource: &str) -> bool {
-    Arn::parse(resource).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"))
+impl<'a> Resource<'a> {
+    /// The owner as given, else as in the ARN. `None` is the caller's account.
+    fn owner(&self) -> Option<Cow<'a, str>> {
+        self.account.clone().filter(|account| !account.is_empty()).or_else(|| {
+            let account = Arn::parse(&self.arn)?.account;
+            let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            is_account.then(|| Cow::Owned(account.to_owned()))
+        })
+    }
+
+    fn is_role(&self) -> bool {
+        Arn::parse(&self.arn).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Resource<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members<'a> {
+            #[serde(borrow)]
+            arn: Cow<'a, str>,
+            #[serde(borrow, default)]
+            account: Option<Cow<'a, str>>,
+        }
+
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Resource<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a resource, as an ARN or as an object with `arn` and `account`")
+            }
+
+            fn visit_borrowed_str<E>(self, arn: &'de str) -> Result<Self::Value, E> {
+                Ok(Resource { arn: Cow::Borrowed(arn), account: None })
+            }
+
+            fn visit_str<E>(self, arn: &str) -> Result<Self::Value, E> {
+                Ok(Resource { arn: Cow::Owned(arn.to_owned()), account: None })
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Resource { arn: Cow::Borrowed("*"), account: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let Members { arn, account } = Members::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Resource { arn, account })
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
 }
 
 /// The actions that a role's trust policy decides.
@@ -254,14 +277,8 @@ fn is_assumption(action: &str) -> bool {
             || matches!(name.as_str(), "tagsession" | "setsourceidentity" | "setcontext"))
 }
 
-fn context(text: Option<&RawValue>) -> Result<Context, Refused> {
-    let Some(text) = text else { return Ok(Context::new()) };
-    let read: Keys =
-        serde_json::from_str(text.get()).map_err(|error| Refused::form(format!("context: {error}")))?;
-    Ok(read.0)
-}
-
 /// The condition keys, in their order; of a key that is written twice, the last counts.
+#[derive(Default)]
 struct Keys(Context);
 
 impl<'de> Deserialize<'de> for Keys {
@@ -274,6 +291,10 @@ impl<'de> Deserialize<'de> for Keys {
                 f.write_str("an object of condition keys")
             }
 
+            fn visit_unit<E>(self) -> Result<Keys, E> {
+                Ok(Keys::default())
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
                 let mut context = Context::new();
                 while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
@@ -282,7 +303,7 @@ impl<'de> Deserialize<'de> for Keys {
                 Ok(Keys(context))
             }
         }
-        deserializer.deserialize_map(Map)
+        deserializer.deserialize_any(Map)
     }
 }
 

@@ -118,7 +118,7 @@ impl Compiler {
 
     fn read(&mut self, text: &str, is_trust: bool) -> Result<Policies, Refused> {
         let members: Members<'_> =
-            serde_json::from_str(text).map_err(|error| Refused::form(format!("policies: {error}")))?;
+            serde_json::from_str(text).map_err(|error| Refused::from(error).within("policies"))?;
         let resource = match (members.resource, members.trust) {
             (Some(_), Some(_)) => {
                 return Err(Refused::form("policies: a role has no `resource` policy beside `trust`"));

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::case::{Answer, Case};
 use super::compiled::Compiler;
@@ -26,18 +24,10 @@ pub(super) fn eval(arguments: &Eval) -> Result<ExitCode, CliError> {
     })
 }
 
-/// A line of a batch, as it is written.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: Option<&'a RawValue>,
-    #[serde(flatten)]
-    answer: &'a Answer,
-}
-
 fn answer(line: &[u8], scratch: &mut String, compiler: &mut Compiler, explained: bool, out: &mut Vec<u8>) {
     let decided = refused::text(line).and_then(|text| Case::read(text, scratch, compiler));
     match decided {
-        Ok(case) => refused::write(&Line { id: case.id, answer: &case.answer(explained) }, out),
+        Ok(case) => refused::write(&case.answer(explained), out),
         Err(refused) => refused.write(line, out),
     }
 }
@@ -53,13 +43,13 @@ fn single(arguments: &Eval) -> Result<ExitCode, CliError> {
     let case = Case::read(text, &mut scratch, &mut Compiler::default()).map_err(undecided)?;
     let answer = case.answer(arguments.explain || arguments.output == Default::default());
     // By way of a value: YAML knows no raw JSON.
-    let line = serde_json::to_value(Line { id: case.id, answer: &answer }).unwrap_or(Value::Null);
+    let line = serde_json::to_value(&answer).unwrap_or(Value::Null);
     result(arguments.output, &line, || report(&case, &answer, arguments.explain))?;
     Ok(if answer.decision == "Allowed" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What people read: the decision, AWS's sentence, the statements that decided, and on demand how everything met the request.
-fn report(case: &Case<'_>, answer: &Answer, explained: bool) -> String {
+fn report(case: &Case<'_>, answer: &Answer<'_>, explained: bool) -> String {
     let (style, word) = if answer.decision == "Allowed" { (GOOD, "ALLOW") } else { (BAD, "DENY") };
     let mut out = format!(
         "{style}{word}{style:#}   {STRONG}{}{STRONG:#} on {}\n",

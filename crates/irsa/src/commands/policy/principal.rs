@@ -1,22 +1,37 @@
 //! The `principal` of a case: a name, or an object that says more.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use irsa_policy::{Arn, Principal};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::refused::Refused;
+/// The caller, read from either form.
+pub(super) struct Caller(pub(super) Principal);
 
-/// Reads the caller.
-pub(super) fn read(text: &RawValue) -> Result<Principal, Refused> {
-    if text.get().starts_with('"') {
-        let name: Cow<'_, str> = serde_json::from_str::<Text<'_>>(text.get())?.0;
-        return named(&name);
+impl<'de> Deserialize<'de> for Caller {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Caller;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a principal, as a name or as an object with a type")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Caller, E> {
+                named(name).map(Caller).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Caller, A::Error> {
+                let object = Object::deserialize(MapAccessDeserializer::new(map))?;
+                object.principal().map(Caller).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_any(Form)
     }
-    serde_json::from_str::<Object<'_>>(text.get())
-        .map_err(|error| Refused::form(format!("principal: {error}")))?
-        .principal()
 }
 
 /// A string, borrowed where it has no escapes.
@@ -59,18 +74,18 @@ struct Object<'a> {
 }
 
 impl Object<'_> {
-    fn principal(&self) -> Result<Principal, Refused> {
+    fn principal(&self) -> Result<Principal, String> {
         match (&self.kind, &self.aws, &self.service, &self.federated) {
             (Some(kind), None, None, None) => self.typed(kind),
             (None, Some(name), None, None) => self.completed(named(name)?),
             (None, None, Some(name), None) => Ok(Principal::Service { name: name.to_string() }),
             (None, None, None, Some(name)) => Ok(Principal::WebIdentity { provider_arn: name.to_string() }),
             (None, None, None, None) => self.completed(named(self.name()?)?),
-            _ => Err(Refused::form("principal: give one of type, AWS, Service and Federated")),
+            _ => Err("principal: give one of type, AWS, Service and Federated".to_owned()),
         }
     }
 
-    fn typed(&self, kind: &str) -> Result<Principal, Refused> {
+    fn typed(&self, kind: &str) -> Result<Principal, String> {
         let folded: String =
             kind.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         if kind == "*" || folded == "anonymous" {
@@ -92,26 +107,24 @@ impl Object<'_> {
             _ => {
                 let known =
                     "AWS, Account, User, Role, AssumedRole, FederatedUser, Federated, Service or Anonymous";
-                return Err(Refused::form(format!("principal: the type `{kind}` is none of {known}")));
+                return Err(format!("principal: the type `{kind}` is none of {known}"));
             }
         };
         let found = named(name)?;
         if !is_wanted(&found) {
-            return Err(Refused::form(format!(
-                "principal: `{name}` does not name a principal of type {kind}"
-            )));
+            return Err(format!("principal: `{name}` does not name a principal of type {kind}"));
         }
         self.completed(found)
     }
 
-    fn name(&self) -> Result<&str, Refused> {
+    fn name(&self) -> Result<&str, String> {
         let names = [&self.value, &self.role_arn, &self.account];
         let name = names.into_iter().flatten().next().map(AsRef::as_ref);
-        name.ok_or_else(|| Refused::form("principal: an object has a type and a value"))
+        name.ok_or_else(|| "principal: an object has a type and a value".to_owned())
     }
 
     /// Adds what no name says: unique ids, a role's path, a session's name, the user behind a federated session.
-    fn completed(&self, mut principal: Principal) -> Result<Principal, Refused> {
+    fn completed(&self, mut principal: Principal) -> Result<Principal, String> {
         let given = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
         match &mut principal {
             Principal::User { id, .. } => *id = given(&self.id).unwrap_or_default(),
@@ -136,12 +149,12 @@ impl Object<'_> {
     }
 }
 
-fn named(name: &str) -> Result<Principal, Refused> {
+fn named(name: &str) -> Result<Principal, String> {
     Principal::from_name(name).ok_or_else(|| {
         let hint = match Arn::parse(name) {
             Some(_) => "this ARN names no account, user, role, session or provider",
             None => "a principal is an ARN, an account's twelve digits, a service's name, or an object with a type",
         };
-        Refused::form(format!("principal: `{name}`: {hint}"))
+        format!("principal: `{name}`: {hint}")
     })
 }

@@ -24,7 +24,12 @@ impl Refused {
         Self { code: "IRSA-B002", message: message.into() }
     }
 
-    /// A policy that AWS would not save.
+    /// The same, of a member.
+    pub(super) fn within(self, member: &str) -> Self {
+        Self { message: format!("{member}: {}", self.message), ..self }
+    }
+
+    /// A policy that cannot be read.
     pub(super) fn policy(place: &str, problem: &irsa_policy::MalformedPolicy) -> Self {
         let within = if problem.path().is_empty() { String::new() } else { format!("{}: ", problem.path()) };
         let (reason, line, column) = (problem.reason(), problem.line(), problem.column());
@@ -37,11 +42,14 @@ impl Refused {
 
 impl From<serde_json::Error> for Refused {
     fn from(error: serde_json::Error) -> Self {
-        if error.is_data() {
-            Self::form(error.to_string())
-        } else {
-            Self { code: "IRSA-B001", message: error.to_string() }
-        }
+        let text = error.to_string();
+        let (line, column) = (error.line(), error.column());
+        let message = match text.strip_suffix(&format!(" at line {line} column {column}")) {
+            Some(what) if line == 1 => format!("{what} (column {column})"),
+            Some(what) => format!("{what} (line {line}, column {column})"),
+            None => text,
+        };
+        Self { code: if error.is_data() { "IRSA-B002" } else { "IRSA-B001" }, message }
     }
 }
 
