@@ -2,6 +2,7 @@
 
 pub(crate) mod lint;
 pub(crate) mod policy;
+pub(crate) mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Find what is wrong in policies, manifests and plans, before anybody is denied
     Lint(lint::Lint),
+    /// Look into tokens, and verify them
+    Token(token::Token),
     /// Print the completion script of a shell
     Completion(Completion),
     /// Write the man pages

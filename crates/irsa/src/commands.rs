@@ -9,6 +9,7 @@ mod lint;
 mod policy;
 mod quickstart;
 mod run;
+mod token;
 mod up;
 mod why;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Account(arguments) => wait(account::account(arguments)),
         Command::Exec(arguments) => wait(exec::exec(arguments)),
         Command::Run(arguments) => wait(run::run(arguments)),
+        Command::Token(arguments) => wait(token::token(arguments)),
         Command::Why(arguments) => wait(why::why(arguments)),
     }
 }

@@ -183,22 +183,23 @@ fn key_ring(store: &dyn Store) -> KeyRing {
 }
 
 fn issuer_settings(settings: &Up) -> Result<IssuerSettings, CliError> {
-    let mut extra_roots = Vec::new();
-    for file in &settings.issuer_ca {
-        let pem = std::fs::read_to_string(file).map_err(|error| {
-            CliError::usage("IRSA-X007", format!("--issuer-ca {}: {error}", file.display()))
-        })?;
-        if !pem.contains("-----BEGIN CERTIFICATE-----") {
-            return Err(CliError::usage(
-                "IRSA-X007",
-                format!("--issuer-ca {} holds no PEM certificate", file.display()),
-            ));
-        }
-        extra_roots.push(pem);
-    }
     Ok(IssuerSettings {
-        extra_roots,
+        extra_roots: read_certificates("--issuer-ca", &settings.issuer_ca)?,
         targets: Targets::new(settings.issuer_allow.clone()),
         instead: settings.issuer_map.iter().cloned().collect(),
     })
+}
+
+/// The files that a flag names, each with at least one PEM certificate.
+pub(crate) fn read_certificates(flag: &str, files: &[PathBuf]) -> Result<Vec<String>, CliError> {
+    let read = |file: &PathBuf| {
+        let pem = std::fs::read_to_string(file)
+            .map_err(|error| CliError::usage("IRSA-X007", format!("{flag} {}: {error}", file.display())))?;
+        if !pem.contains("-----BEGIN CERTIFICATE-----") {
+            let message = format!("{flag} {} holds no PEM certificate", file.display());
+            return Err(CliError::usage("IRSA-X007", message));
+        }
+        Ok(pem)
+    };
+    files.iter().map(read).collect()
 }

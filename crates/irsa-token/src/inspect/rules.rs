@@ -78,13 +78,13 @@ fn order_of_times(token: &Inspection, _now: i64) -> Option<Observation> {
 fn expired(token: &Inspection, now: i64) -> Option<Observation> {
     let expires = token.time("exp").filter(|expires| *expires <= now)?;
     let message = format!("the token expired {} ago", duration(now - expires));
-    Some(note("IRSA-T074", Weight::Refused, message))
+    Some(note("IRSA-T062", Weight::Refused, message))
 }
 
 fn not_yet_valid(token: &Inspection, now: i64) -> Option<Observation> {
     let from = token.time("nbf").max(token.time("iat")).filter(|from| *from > now)?;
     let message = format!("the token is valid in {} only: compare the clocks", duration(from - now));
-    Some(note("IRSA-T074", Weight::Refused, message))
+    Some(note("IRSA-T062", Weight::Refused, message))
 }
 
 fn too_old(token: &Inspection, now: i64) -> Option<Observation> {
@@ -95,7 +95,7 @@ fn too_old(token: &Inspection, now: i64) -> Option<Observation> {
             "the token is {} old, and STS takes none that is older than a day, whatever its `exp`: read the file again, the kubelet replaces it",
             duration(age)
         );
-        note("IRSA-T075", Weight::Refused, message)
+        note("IRSA-T062", Weight::Refused, message)
     })
 }
 
