@@ -158,6 +158,8 @@ def test_a_reader_that_leaves_ends_the_batch():
         {"type": "IAMUser", "arn": ANN, "id": "AIDAEXAMPLEEXAMPLE"},
         {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/app/s"},
         {"type": "Role", "arn": "arn:aws:iam::111122223333:role/app", "session_name": "s"},
+        {"type": "User", "account": "111122223333", "name": "ann"},
+        {"type": "AssumedRole", "roleArn": "arn:aws:iam::111122223333:role/app", "sessionName": "s"},
         {"AWS": ANN},
     ],
 )

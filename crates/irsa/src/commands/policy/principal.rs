@@ -52,7 +52,8 @@ struct Object<'a> {
         alias = "session_arn",
         alias = "sessionArn",
         alias = "provider_arn",
-        alias = "providerArn"
+        alias = "providerArn",
+        alias = "provider"
     )]
     value: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -91,7 +92,7 @@ impl Object<'_> {
         if kind == "*" || folded == "anonymous" {
             return Ok(Principal::Anonymous);
         }
-        let name = self.name()?;
+        let name = &*self.full_name(&folded)?;
         let is_wanted: fn(&Principal) -> bool = match folded.as_str() {
             "service" | "awsservice" => return Ok(Principal::Service { name: name.to_owned() }),
             "federated" | "webidentity" | "oidc" | "saml" | "oidcprovider" | "samlprovider" => {
@@ -121,6 +122,22 @@ impl Object<'_> {
         let names = [&self.value, &self.role_arn, &self.account];
         let name = names.into_iter().flatten().next().map(AsRef::as_ref);
         name.ok_or_else(|| "principal: an object has a type and a value".to_owned())
+    }
+
+    /// The ARN of a user or role that is given by account and name; else the name as it is given.
+    fn full_name(&self, kind: &str) -> Result<Cow<'_, str>, String> {
+        let name = self.name()?;
+        let entity = match kind {
+            "user" | "iamuser" => "user",
+            "role" | "iamrole" => "role",
+            _ => return Ok(name.into()),
+        };
+        match &self.account {
+            Some(account) if !name.contains(':') => {
+                Ok(format!("arn:aws:iam::{account}:{entity}/{name}").into())
+            }
+            _ => Ok(name.into()),
+        }
     }
 
     /// Adds what no name says: unique ids, a role's path, a session's name, the user behind a federated session.
