@@ -62,6 +62,9 @@ def test_answers_have_the_contracts_members():
     }
     (answer,) = evaluate(case())
     assert answer == {"id": 1, "decision": "ImplicitlyDenied", "layer": "identity", "statements": []}
+    full = [[document(allow())]]
+    (answer,) = evaluate(case(policies={"identity": [document(allow())], "scp": full, "boundary": full[0]}))
+    assert [statement["layer"] for statement in answer["statements"]] == ["identity", "scp", "boundary"]
     scp = [[document(allow())], [document(allow()), document(deny("s3:*", Sid="No"))]]
     (answer,) = evaluate(case(policies={"identity": [document(allow())], "scp": scp}))
     denial = {"layer": "scp", "level": 1, "policy": 1, "statement": 0, "sid": "No", "effect": "Deny"}

@@ -122,6 +122,10 @@ impl<'a> Case<'a> {
             sid: found.sid.map(str::to_owned),
             effect,
         });
+        let mut statements: Vec<_> = statements.collect();
+        let layer = outcome.layer.map(|layer| self.member(layer));
+        // Those of the layer that decided come first.
+        statements.sort_by_key(|statement| Some(statement.layer) != layer);
         Answer {
             id: self.id,
             decision: match outcome.decision {
@@ -129,8 +133,8 @@ impl<'a> Case<'a> {
                 Decision::ImplicitDeny(_) => "ImplicitlyDenied",
                 Decision::ExplicitDeny(_) => "ExplicitlyDenied",
             },
-            layer: outcome.layer.map(|layer| self.member(layer)),
-            statements: statements.collect(),
+            layer,
+            statements,
             explain: explained.then(|| explain(&request, &layers)),
         }
     }
