@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod hosted;
+pub mod issuer;
 pub mod json_patch;
 pub mod mutate;
 pub mod token_request;

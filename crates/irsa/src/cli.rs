@@ -1,5 +1,6 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+pub(crate) mod issuer;
 pub(crate) mod lint;
 pub(crate) mod policy;
 pub(crate) mod token;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Find what is wrong in policies, manifests and plans, before anybody is denied
     Lint(lint::Lint),
+    /// Publish the issuer of a self-managed cluster, and rotate its keys
+    Issuer(issuer::Issuer),
     /// Look into tokens, and verify them
     Token(token::Token),
     /// Print the completion script of a shell

@@ -5,6 +5,7 @@ mod completion;
 mod env;
 mod exec;
 mod explain;
+mod issuer;
 mod lint;
 mod policy;
 mod quickstart;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Account(arguments) => wait(account::account(arguments)),
         Command::Exec(arguments) => wait(exec::exec(arguments)),
         Command::Run(arguments) => wait(run::run(arguments)),
+        Command::Issuer(arguments) => wait(issuer::issuer(arguments)),
         Command::Token(arguments) => wait(token::token(arguments)),
         Command::Why(arguments) => wait(why::why(arguments)),
     }

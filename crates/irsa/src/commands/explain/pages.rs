@@ -134,4 +134,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-X042", include_str!("../../../../../docs/errors/IRSA-X042.md")),
     ("IRSA-X050", include_str!("../../../../../docs/errors/IRSA-X050.md")),
     ("IRSA-X051", include_str!("../../../../../docs/errors/IRSA-X051.md")),
+    ("IRSA-X060", include_str!("../../../../../docs/errors/IRSA-X060.md")),
+    ("IRSA-X061", include_str!("../../../../../docs/errors/IRSA-X061.md")),
+    ("IRSA-X062", include_str!("../../../../../docs/errors/IRSA-X062.md")),
+    ("IRSA-X063", include_str!("../../../../../docs/errors/IRSA-X063.md")),
 ];
