@@ -51,7 +51,7 @@ pub(crate) fn parse(text: &str) -> Option<i128> {
 
 /// A year that no calendar library reaches is before or after everything.
 fn far(year: i32) -> i128 {
-    if year < 0 { i128::MIN } else { i128::MAX }
+    if year.is_negative() { i128::MIN } else { i128::MAX }
 }
 
 /// `hh:mm[:ss[.s]][Z|±hh[:mm]]` as hour, minute, second, nanosecond and offset in minutes.
@@ -148,6 +148,13 @@ mod tests {
             "2016-12-13t2:00:00.1999999999+10:59",
             "9223372036854775808",
             "2026-01-01-01",
+            // Years far away are beyond every calendar, and still have twelve months and days of 24 hours.
+            "20000-13-01",
+            "20000-01-32",
+            "20000-01-01T24:00Z",
+            "20000-01-01T23:60Z",
+            "20000-01-01T23:59:60Z",
+            "20000-01-01T23:59:59:00Z",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
