@@ -4,7 +4,6 @@
 //! which many such members share. Both are bounded: what is full is emptied.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use irsa_policy::{Attached, MalformedPolicy, Policy, PolicyType};
@@ -223,13 +222,13 @@ struct Members<'a> {
 
 /// Values by text.
 struct Memory<T> {
-    values: HashMap<Box<str>, T, BuildHasherDefault<TextHasher>>,
+    values: HashMap<Box<str>, T>,
     bytes: usize,
 }
 
 impl<T> Default for Memory<T> {
     fn default() -> Self {
-        Self { values: HashMap::default(), bytes: 0 }
+        Self { values: HashMap::new(), bytes: 0 }
     }
 }
 
@@ -245,34 +244,6 @@ impl<T: Clone> Memory<T> {
         }
         self.bytes += text.len();
         self.values.insert(text.into(), value);
-    }
-}
-
-/// Hashes long texts eight bytes at a time. Whoever makes texts collide slows down their own batch alone, and no further than
-/// the memory is large.
-#[derive(Default)]
-struct TextHasher(u64);
-
-impl TextHasher {
-    fn add(&mut self, word: u64) {
-        // 2^64 divided by the golden ratio.
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let product = u128::from(self.0 ^ word) * u128::from(SPREAD);
-        let [low, high] = [product, product >> 64].map(|half| half as u64);
-        self.0 = low ^ high;
-    }
-}
-
-impl Hasher for TextHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks();
-        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
-        rest.iter().for_each(|byte| self.add(u64::from(*byte)));
-        self.add(bytes.len() as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
