@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(seconds("0"), Some(0));
         assert_eq!(seconds("1970-1-1T0:00Z"), Some(0));
         assert_eq!(seconds("2016-12-13t2:00:00.593194+23"), Some(1_481_511_600));
+        assert_eq!(seconds("1970-01-01T23:59:00+23:59"), Some(0));
         assert_eq!(parse("-292275054"), Some(i128::MIN));
         assert!(parse("01T").is_some());
     }
@@ -147,6 +148,8 @@ mod tests {
             "2016-12-13t2:00:00.593194+1",
             "2016-12-13t2:00:00.1999999999+10:59",
             "9223372036854775808",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+23:60",
             "2026-01-01-01",
             // Years far away are beyond every calendar, and still have twelve months and days of 24 hours.
             "20000-13-01",
