@@ -5,6 +5,9 @@
 //! a bearer token belongs to is somebody else's answer ([`hosted::TokenReviewer`]).
 #![forbid(unsafe_code)]
 
+pub mod admission;
+pub mod annotations;
+mod borrowed;
 pub mod hosted;
 pub mod issuer;
 pub mod json_patch;

@@ -8,8 +8,7 @@ pub(crate) mod child;
 mod cluster;
 mod token_file;
 
-use irsa_cluster::json_patch;
-use irsa_cluster::mutate::{ServiceAccountFacts, Settings, mutate};
+use irsa_cluster::mutate::{self, Account, Rules, ServiceAccountFacts, Settings, mutate};
 use serde_json::{Value, json};
 
 use crate::cli::PodIdentity;
@@ -112,11 +111,15 @@ impl Access {
         let facts = ServiceAccountFacts::of(&account, &settings.annotation_prefix);
         let is_made_here = pod.is_none();
         let pod = pod.unwrap_or_else(|| Pod::of_command(service_account));
-        let mutation = mutate(&pod.object, &facts, &settings);
-        let mut mutated = pod.object.clone();
-        json_patch::apply(&mut mutated, &mutation.patch).map_err(|error| {
+        let account = Account { namespace, name: service_account, facts: Some(&facts) };
+        let unmutable = |error: &dyn std::fmt::Display| {
             CliError::usage("IRSA-X025", format!("the pod `{}` cannot be mutated: {error}", pod.name))
-        })?;
+        };
+        let read = mutate::Pod::of(&pod.object).map_err(|error| unmutable(&error))?;
+        let mutation =
+            mutate(&read, &account, &Rules::of(&settings)).map_err(|refusal| unmutable(&refusal))?;
+        let mut mutated = pod.object.clone();
+        mutation.patch.apply_to(&mut mutated).map_err(|error| unmutable(&error))?;
 
         let folder = private_folder()?;
         let mut variables = surroundings(&self, folder.path())?;

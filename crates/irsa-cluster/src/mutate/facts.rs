@@ -2,6 +2,12 @@
 
 use serde_json::Value;
 
+use super::warning::{Annotated, Warning};
+use crate::annotations::{
+    AUDIENCE, EXTERNAL_ID, ROLE_ARN, SESSION_NAME_FROM_POD, STS_REGIONAL_ENDPOINTS, TARGET_ROLE_ARN,
+    TOKEN_EXPIRATION, boolean,
+};
+
 /// A ServiceAccount, as far as it matters to its pods.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceAccountFacts {
@@ -13,28 +19,89 @@ pub struct ServiceAccountFacts {
     pub regional_sts: Option<bool>,
     /// `token-expiration`, in seconds.
     pub token_expiration: Option<i64>,
+    /// `target-role-arn`; an empty annotation is none.
+    pub target_role_arn: Option<String>,
+    /// `external-id`; an empty annotation is none.
+    pub external_id: Option<String>,
+    /// `session-name-from-pod`.
+    pub session_name_from_pod: Option<bool>,
+    /// What is odd about its annotations.
+    pub warnings: Vec<Warning>,
 }
 
 impl ServiceAccountFacts {
     /// Reads a ServiceAccount (as JSON) whose annotations begin with `prefix`. What does not parse is as if absent.
     #[must_use]
     pub fn of(service_account: &Value, prefix: &str) -> Self {
-        let annotation = |name: &str| super::annotation(service_account, prefix, name);
-        Self {
-            role_arn: annotation("role-arn").filter(|arn| !arn.is_empty()).map(str::to_owned),
-            audience: annotation("audience").map(str::to_owned),
-            regional_sts: annotation("sts-regional-endpoints").and_then(boolean),
-            token_expiration: annotation("token-expiration").and_then(|text| text.parse().ok()),
-        }
+        let annotations = service_account.pointer("/metadata/annotations").and_then(Value::as_object);
+        let texts = annotations
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+        Self::of_annotations(texts, prefix)
     }
-}
 
-/// Go's `strconv.ParseBool`.
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
+    /// Reads the annotations of a ServiceAccount. What does not parse is as if absent, and told in the warnings.
+    #[must_use]
+    pub fn of_annotations<'a>(
+        annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
+        prefix: &str,
+    ) -> Self {
+        let mut facts = Self::default();
+        for (name, value) in annotations {
+            let Some(own) = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) else {
+                facts.warn_of_misspelling(name, prefix);
+                continue;
+            };
+            let text = || Some(value.to_owned());
+            let is_read = match own {
+                ROLE_ARN => {
+                    facts.role_arn = text().filter(|arn| !arn.is_empty());
+                    true
+                }
+                AUDIENCE => {
+                    facts.audience = text();
+                    true
+                }
+                TARGET_ROLE_ARN => {
+                    facts.target_role_arn = text().filter(|arn| !arn.is_empty());
+                    true
+                }
+                EXTERNAL_ID => {
+                    facts.external_id = text().filter(|id| !id.is_empty());
+                    true
+                }
+                STS_REGIONAL_ENDPOINTS => {
+                    facts.regional_sts = boolean(value);
+                    facts.regional_sts.is_some()
+                }
+                SESSION_NAME_FROM_POD => {
+                    facts.session_name_from_pod = boolean(value);
+                    facts.session_name_from_pod.is_some()
+                }
+                TOKEN_EXPIRATION => {
+                    facts.token_expiration = value.parse().ok();
+                    facts.token_expiration.is_some()
+                }
+                _ => {
+                    facts.warn_of_misspelling(name, prefix);
+                    true
+                }
+            };
+            if !is_read {
+                facts.warnings.push(Warning::IgnoredValue {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    on: Annotated::ServiceAccount,
+                });
+            }
+        }
+        facts
+    }
+
+    fn warn_of_misspelling(&mut self, name: &str, prefix: &str) {
+        let annotation = std::iter::once((name, ""));
+        self.warnings.extend(Warning::misspelled(annotation, prefix, Annotated::ServiceAccount));
     }
 }
 
@@ -105,14 +172,5 @@ mod tests {
         check("\"a\"b", None);
         check("a\"b", None);
         check("a\nb", Some(&["a"]));
-    }
-
-    #[test]
-    fn booleans_are_gos() {
-        for (text, expected) in
-            [("true", Some(true)), ("T", Some(true)), ("0", Some(false)), ("yes", None), ("", None)]
-        {
-            assert_eq!(boolean(text), expected, "{text:?}");
-        }
     }
 }

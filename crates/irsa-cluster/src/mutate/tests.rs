@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::json_patch::apply;
+use crate::json_patch::{PatchOperation, apply};
+
+/// The mutation of a pod whose ServiceAccount says `facts`.
+fn mutation(pod: &Value, facts: &ServiceAccountFacts, settings: &Settings) -> Mutation {
+    let account = Account { namespace: "cases", name: "app", facts: Some(facts) };
+    mutate(&Pod::of(pod).unwrap(), &account, &Rules::of(settings)).unwrap()
+}
 
 /// The flags that the samples were recorded with.
 fn recorded_settings() -> Settings {
@@ -46,15 +52,15 @@ fn check_against_reference(request: &str, patch: &str) {
     let pod = &review["request"]["object"];
     let recorded: Vec<PatchOperation> = serde_json::from_str(patch).unwrap();
     let facts = service_account(pod["spec"]["serviceAccountName"].as_str().unwrap());
-    let mutation = mutate(pod, &facts, &recorded_settings());
+    let done = mutation(pod, &facts, &recorded_settings());
 
     let (mut theirs, mut ours) = (pod.clone(), pod.clone());
     apply(&mut theirs, &recorded).unwrap();
-    apply(&mut ours, &mutation.patch).unwrap();
+    done.patch.apply_to(&mut ours).unwrap();
     assert_eq!(without_empties(&ours), without_empties(&theirs));
     let whole_lists = ["/spec/containers", "/spec/initContainers"];
     let additive = |operation: &PatchOperation| matches!(operation, PatchOperation::Add { path, .. } if !whole_lists.contains(&path.as_str()));
-    assert!(mutation.patch.iter().all(additive), "the patch writes no container anew");
+    assert!(done.patch.operations().iter().all(additive), "the patch writes no container anew");
 }
 
 macro_rules! reference {
@@ -99,23 +105,23 @@ fn pods_of_every_kind_of_review_are_mutated() {
     for review in reviews {
         let review: Value = serde_json::from_str(review).unwrap();
         let mut pod = review["request"]["object"].clone();
-        let mutation = mutate(&pod, &service_account("role"), &recorded_settings());
-        apply(&mut pod, &mutation.patch).unwrap();
+        let done = mutation(&pod, &service_account("role"), &recorded_settings());
+        done.patch.apply_to(&mut pod).unwrap();
         let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
         assert!(env.iter().any(|entry| entry["value"] == "arn:aws:iam::123456789012:role/s3-app"));
         assert_eq!(pod["spec"]["volumes"][0]["name"], VOLUME);
         // A second pass (reinvocation) finds nothing to do.
-        assert_eq!(mutate(&pod, &service_account("role"), &recorded_settings()).patch, []);
+        assert!(mutation(&pod, &service_account("role"), &recorded_settings()).patch.is_empty());
     }
 }
 
 #[test]
 fn without_a_role_nothing_is_done() {
     let pod = json!({"spec": {"containers": [{"name": "a"}]}});
-    assert_eq!(mutate(&pod, &service_account("plain"), &recorded_settings()), Mutation::default());
+    assert_eq!(mutation(&pod, &service_account("plain"), &recorded_settings()), Mutation::default());
     let empty = json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": ""}}});
     let facts = ServiceAccountFacts::of(&empty, "eks.amazonaws.com");
-    assert_eq!(mutate(&pod, &facts, &recorded_settings()), Mutation::default());
+    assert_eq!(mutation(&pod, &facts, &recorded_settings()), Mutation::default());
 }
 
 #[test]
@@ -123,8 +129,8 @@ fn a_container_with_everything_is_left_alone() {
     let entry = |name: &str| json!({"name": name, "value": "x"});
     let has_all = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_STS_REGIONAL_ENDPOINTS"].map(entry);
     let pod = json!({"spec": {"volumes": [], "containers": [{"name": "a", "env": has_all}]}});
-    let mutation = mutate(&pod, &service_account("role"), &recorded_settings());
-    assert_eq!(mutation.patch.len(), 1, "the volume alone: {:?}", mutation.patch);
+    let done = mutation(&pod, &service_account("role"), &recorded_settings());
+    assert_eq!(done.patch.operations().len(), 1, "the volume alone: {:?}", done.patch);
 }
 
 #[test]
@@ -136,8 +142,8 @@ fn lists_that_are_null_and_fields_that_nobody_knows_survive() {
             "containers": [{"name": "a", "env": null, "volumeMounts": null, "newField": {"x": 1}}],
         },
     });
-    let mutation = mutate(&pod, &service_account("role"), &Settings::default());
-    apply(&mut pod, &mutation.patch).unwrap();
+    let done = mutation(&pod, &service_account("role"), &Settings::default());
+    done.patch.apply_to(&mut pod).unwrap();
     assert_eq!(pod["spec"]["future"], json!({"a": [1]}));
     assert_eq!(pod["spec"]["containers"][0]["newField"], json!({"x": 1}));
     let expected = json!([
@@ -154,7 +160,7 @@ fn expirations_have_an_order() {
         let pod =
             json!({"metadata": {"annotations": {"eks.amazonaws.com/token-expiration": pod}}, "spec": {}});
         let facts = ServiceAccountFacts { token_expiration: account, ..service_account("role") };
-        let token = mutate(&pod, &facts, &Settings::default()).token.unwrap();
+        let token = mutation(&pod, &facts, &Settings::default()).token.unwrap();
         assert_eq!(token.expiration_seconds, expected);
     };
     check("7200", Some(3600), 7200);

@@ -2,7 +2,7 @@
 //! they use.
 
 use irsa_cluster::json_patch::PatchOperation;
-use irsa_cluster::mutate::{ServiceAccountFacts, Settings, mutate};
+use irsa_cluster::mutate::{Account, Pod, Rules, ServiceAccountFacts, Settings, mutate};
 
 use super::super::codes::{K003, K004, K006, L003, L004, P005, P007};
 use super::super::inventory::{Found, Inventory, ServiceAccount, Workload};
@@ -61,7 +61,7 @@ fn service_account<'a>(
 
 fn check_containers(workload: &Workload, account: Option<&ServiceAccount>, findings: &mut Vec<Found>) {
     let role = account.and_then(|account| account.role_arn.as_deref());
-    let given = role.map(|role| containers_with_role(workload, role));
+    let given = role.and_then(|role| containers_with_role(workload, role));
     for list in ["containers", "initContainers"] {
         let containers = workload.pod.at(&["spec", list]).map(Node::items).unwrap_or_default();
         for (index, container) in containers.iter().enumerate() {
@@ -70,7 +70,7 @@ fn check_containers(workload: &Workload, account: Option<&ServiceAccount>, findi
                 .as_ref()
                 .is_some_and(|given| given.iter().any(|known| *known == format!("/{list}/{index}")));
             let container = Container { workload, node: container, path: &path };
-            if let Some(role) = role.filter(|_| !gets_role) {
+            if let Some(role) = role.filter(|_| given.is_some() && !gets_role) {
                 container.left_out(role, findings);
             }
             container.keys(role.filter(|_| gets_role), findings);
@@ -78,17 +78,19 @@ fn check_containers(workload: &Workload, account: Option<&ServiceAccount>, findi
     }
 }
 
-/// `/containers/0` for each container that the webhook gives the role.
-fn containers_with_role(workload: &Workload, role: &str) -> Vec<String> {
+/// `/containers/0` for each container that the webhook gives the role; none where the pod is none that Kubernetes would take.
+fn containers_with_role(workload: &Workload, role: &str) -> Option<Vec<String>> {
     let facts = ServiceAccountFacts { role_arn: Some(role.to_owned()), ..ServiceAccountFacts::default() };
-    let mutation = mutate(&workload.pod.to_json(), &facts, &Settings::default());
-    let paths = mutation.patch.iter().filter_map(|operation| match operation {
+    let account = Account { namespace: "", name: "", facts: Some(&facts) };
+    let pod = workload.pod.to_json();
+    let mutation = mutate(&Pod::of(&pod).ok()?, &account, &Rules::of(&Settings::default())).ok()?;
+    let paths = mutation.patch.operations().into_iter().filter_map(|operation| match operation {
         PatchOperation::Add { path, value } if value.to_string().contains("AWS_WEB_IDENTITY_TOKEN_FILE") => {
             path.strip_prefix("/spec")?.split_once("/env").map(|(container, _)| container.to_owned())
         }
         _ => None,
     });
-    paths.collect()
+    Some(paths.collect())
 }
 
 struct Container<'a> {
