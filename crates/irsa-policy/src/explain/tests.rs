@@ -203,6 +203,29 @@ fn a_key_with_several_values_is_named() {
     );
 }
 
+#[test]
+fn a_value_that_its_operator_cannot_read_is_told_from_one_that_differs() {
+    for (condition, reason) in [
+        (r#"{"NumericEquals":{"aws:username":"1"}}"#, Reason::BadType),
+        (r#"{"NumericEquals":{"n":"ten"}}"#, Reason::BadType),
+        (r#"{"NumericEquals":{"n":["ten","eleven"]}}"#, Reason::BadType),
+        (r#"{"NumericEquals":{"n":["ten","8"]}}"#, Reason::NotEqual),
+        (r#"{"NumericEquals":{"n":"8"}}"#, Reason::NotEqual),
+        (r#"{"NumericEquals":{"n":[]}}"#, Reason::NotEqual),
+        (r#"{"Bool":{"flag":"maybe"}}"#, Reason::BadType),
+        (r#"{"Bool":{"flag":"false"}}"#, Reason::NotEqual),
+        (r#"{"IpAddress":{"ip":"10.0.0.0/99"}}"#, Reason::BadType),
+        (r#"{"ArnLike":{"arn":"nothing"}}"#, Reason::BadType),
+        (r#"{"BinaryEquals":{"binary":"!"}}"#, Reason::BadType),
+        (r#"{"StringEquals":{"aws:username":"bob"}}"#, Reason::NotEqual),
+    ] {
+        let statement = format!(r#""Action":"s3:*","Resource":"*","Condition":{condition}"#);
+        let explanation = s3("s3:ListBucket", "arn:aws:s3:::b", &statement);
+        let conditions = &explanation.layers[0].policies[0].statements[0].conditions;
+        assert_eq!(conditions[0].reason, Some(reason), "{condition}");
+    }
+}
+
 fn s3(action: &str, resource: &str, statement: &str) -> Explanation {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{statement}}}]}}"#);
     let policy = Policy::parse(&text, PolicyType::Identity).unwrap();
@@ -213,6 +236,8 @@ fn s3(action: &str, resource: &str, statement: &str) -> Explanation {
     };
     let mut context = Context::new();
     context.set("aws:username", "ann").set_all("aws:TagKeys", ["a", "b"]);
+    context.set("n", "7").set("flag", "true").set("ip", "10.0.0.1");
+    context.set("arn", "arn:aws:s3:::b").set("binary", "AA==");
     let request =
         Request { principal: &principal, action, resource, resource_account: None, context: &context };
     let attached = [Attached { name: "inline:p", policy: &policy }];
