@@ -31,11 +31,13 @@ impl<'a> ClaimKey<'a> {
     }
 }
 
-/// Whether a key's prefix names a provider.
+/// Whether a key's prefix names a provider: a URL, an ARN, a host with dots, or any host with a port.
 pub(crate) fn is_issuer(prefix: &str) -> bool {
-    let first = prefix.split(':').next().unwrap_or_default();
+    let (first, rest) = prefix.split_once(':').unwrap_or((prefix, ""));
+    let port = rest.split('/').next().unwrap_or_default();
     ["http", "https", "arn"].iter().any(|scheme| first.eq_ignore_ascii_case(scheme))
         || first.contains(['.', '/'])
+        || (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A key or URL without `https://` or `http://`.
@@ -86,6 +88,9 @@ mod tests {
             ("oidc.example.com/id/A:sub", Some(("oidc.example.com/id/A", "sub"))),
             ("https://oidc.example.com/id/A:aud", Some(("https://oidc.example.com/id/A", "aud"))),
             ("127.0.0.1:4567/id/A:sub", Some(("127.0.0.1:4567/id/A", "sub"))),
+            ("localhost:4567/id/A:sub", Some(("localhost:4567/id/A", "sub"))),
+            ("localhost:4567:aud", Some(("localhost:4567", "aud"))),
+            ("issuer/id/A:sub", Some(("issuer/id/A", "sub"))),
             (
                 "arn:aws:iam::111122223333:oidc-provider/h:sub",
                 Some(("arn:aws:iam::111122223333:oidc-provider/h", "sub")),
