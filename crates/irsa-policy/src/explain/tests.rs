@@ -226,6 +226,30 @@ fn a_value_that_its_operator_cannot_read_is_told_from_one_that_differs() {
     }
 }
 
+#[test]
+fn variables_are_shown_with_what_they_stand_for() {
+    for (condition, resolved, reason) in [
+        (r#"{"StringLike":{"n":"${aws:username}*"}}"#, Some("ann*"), Reason::NotEqual),
+        (r#"{"StringEqualsIgnoreCase":{"n":"x${aws:username}"}}"#, Some("xann"), Reason::NotEqual),
+        (r#"{"StringEquals":{"n":"ann"}}"#, None, Reason::NotEqual),
+        (r#"{"ArnLike":{"arn":"arn:aws:s3:::${aws:username}"}}"#, Some("arn:aws:s3:::ann"), Reason::NotEqual),
+        (r#"{"ArnLike":{"arn":"arn:aws:s3:::c"}}"#, None, Reason::NotEqual),
+        (r#"{"NumericEquals":{"n":"8"}}"#, None, Reason::NotEqual),
+        (r#"{"StringEquals":{"n":"${absent}"}}"#, Some("${unresolved}"), Reason::UnresolvedVariable),
+        (
+            r#"{"ArnLike":{"arn":"arn:aws:s3:::${absent}"}}"#,
+            Some("arn:aws:s3:::${unresolved}"),
+            Reason::UnresolvedVariable,
+        ),
+    ] {
+        let statement = format!(r#""Action":"s3:*","Resource":"*","Condition":{condition}"#);
+        let explanation = s3("s3:ListBucket", "arn:aws:s3:::b", &statement);
+        let trace = &explanation.layers[0].policies[0].statements[0].conditions[0];
+        assert_eq!(trace.wanted[0].resolved.as_deref(), resolved, "{condition}");
+        assert_eq!(trace.reason, Some(reason), "{condition}");
+    }
+}
+
 fn s3(action: &str, resource: &str, statement: &str) -> Explanation {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{statement}}}]}}"#);
     let policy = Policy::parse(&text, PolicyType::Identity).unwrap();

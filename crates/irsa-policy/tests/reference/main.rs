@@ -13,7 +13,9 @@ mod evaluator;
 mod random;
 
 use evaluator::{Question, World};
-use irsa_policy::{Attached, Context, Decision, Layers, Policy, PolicyType, Request, evaluate, explain};
+use irsa_policy::{
+    Attached, Context, Decision, Layers, Policy, PolicyType, Request, decide, evaluate, explain,
+};
 use random::Random;
 use serde_json::Value;
 
@@ -108,6 +110,7 @@ impl Compiled {
             )
         };
         assert_eq!(evaluate(&request, &layers), wanted, "{}", told());
+        assert_eq!(decide(&request, &layers).decision, wanted, "{}", told());
         assert_eq!(explanation.decision, wanted, "{}", told());
     }
 }
