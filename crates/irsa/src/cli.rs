@@ -1,9 +1,11 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+pub(crate) mod inject;
 pub(crate) mod issuer;
 pub(crate) mod lint;
 pub(crate) mod policy;
 pub(crate) mod token;
+pub(crate) mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Run a pod's manifest as a local process, with the webhook's mutation applied
     Run(Run),
+    /// Apply the webhook's mutation to manifests, or answer one admission review, without a cluster
+    Inject(inject::Inject),
+    /// Serve the pod identity webhook of a cluster
+    Webhook(Box<webhook::Webhook>),
     /// Explain a denied call
     Why(Why),
     /// Decide by policies, and check them, without a server

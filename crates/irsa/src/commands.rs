@@ -5,6 +5,7 @@ mod completion;
 mod env;
 mod exec;
 mod explain;
+mod inject;
 mod issuer;
 mod lint;
 mod policy;
@@ -12,6 +13,7 @@ mod quickstart;
 mod run;
 mod token;
 mod up;
+mod webhook;
 mod why;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match cli.command {
         Command::Policy(arguments) => policy::policy(&arguments),
+        Command::Inject(arguments) => inject::inject(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Lint(arguments) => lint::lint(&arguments),
         Command::Completion(arguments) => completion::completion(&arguments),
@@ -37,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Run(arguments) => wait(run::run(arguments)),
         Command::Issuer(arguments) => wait(issuer::issuer(arguments)),
         Command::Token(arguments) => wait(token::token(arguments)),
+        Command::Webhook(arguments) => wait(webhook::webhook(*arguments)),
         Command::Why(arguments) => wait(why::why(arguments)),
     }
 }

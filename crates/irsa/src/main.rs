@@ -6,9 +6,11 @@ mod client;
 mod commands;
 mod data_folder;
 mod error;
+mod mutation;
 mod output;
 mod pod;
 mod serve;
+mod workloads;
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ mod sources;
 mod terraform;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(super) mod tree;
 
 use std::path::Path;
 use std::process::ExitCode;

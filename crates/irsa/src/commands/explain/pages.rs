@@ -138,4 +138,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-X061", include_str!("../../../../../docs/errors/IRSA-X061.md")),
     ("IRSA-X062", include_str!("../../../../../docs/errors/IRSA-X062.md")),
     ("IRSA-X063", include_str!("../../../../../docs/errors/IRSA-X063.md")),
+    ("IRSA-X070", include_str!("../../../../../docs/errors/IRSA-X070.md")),
+    ("IRSA-X071", include_str!("../../../../../docs/errors/IRSA-X071.md")),
+    ("IRSA-X072", include_str!("../../../../../docs/errors/IRSA-X072.md")),
+    ("IRSA-X073", include_str!("../../../../../docs/errors/IRSA-X073.md")),
 ];

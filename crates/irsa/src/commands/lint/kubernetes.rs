@@ -11,23 +11,10 @@ use super::embedded;
 use super::inventory::{Document, Inventory, ServiceAccount, Workload};
 use super::sources::Source;
 use super::tree::Node;
+use crate::workloads::{MOST_LISTS, WORKLOADS};
 
 pub(super) use pods::check as check_pods;
 
-/// Lists of lists are not followed further.
-const MOST_LISTS: usize = 4;
-/// Where each kind keeps the pod, or its template.
-const WORKLOADS: &[(&str, &[&str])] = &[
-    ("Pod", &[]),
-    ("PodTemplate", &["template"]),
-    ("Deployment", &["spec", "template"]),
-    ("StatefulSet", &["spec", "template"]),
-    ("DaemonSet", &["spec", "template"]),
-    ("ReplicaSet", &["spec", "template"]),
-    ("ReplicationController", &["spec", "template"]),
-    ("Job", &["spec", "template"]),
-    ("CronJob", &["spec", "jobTemplate", "spec", "template"]),
-];
 /// Kinds whose contents are other programs' texts.
 const OPAQUE: &[&str] = &["ConfigMap", "Secret"];
 

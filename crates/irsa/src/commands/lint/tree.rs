@@ -13,14 +13,14 @@ const MOST_NODES: usize = 4_000_000;
 
 /// A value and the bytes that it stood at.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(in crate::commands) struct Node {
+    pub(in crate::commands) value: Value,
+    pub(in crate::commands) start: usize,
+    pub(in crate::commands) end: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(in crate::commands) enum Value {
     /// A text, number, boolean or null.
     Scalar {
         text: String,
@@ -32,15 +32,15 @@ pub(super) enum Value {
 
 /// Why a text is not read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Unreadable {
-    pub(super) reason: String,
+pub(in crate::commands) struct Unreadable {
+    pub(in crate::commands) reason: String,
     /// The byte at fault.
-    pub(super) at: usize,
+    pub(in crate::commands) at: usize,
 }
 
 impl Node {
     /// The value below a key of a map; merge keys (`<<`) are looked through.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(in crate::commands) fn get(&self, key: &str) -> Option<&Node> {
         let Value::Map(members) = &self.value else { return None };
         let own = members.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value);
         own.or_else(|| {
@@ -55,12 +55,12 @@ impl Node {
     }
 
     /// Follows keys.
-    pub(super) fn at(&self, path: &[&str]) -> Option<&Node> {
+    pub(in crate::commands) fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
     /// A scalar's text; none for null.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(in crate::commands) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, plain } if !(*plain && is_null(text)) => Some(text),
             _ => None,
@@ -68,18 +68,18 @@ impl Node {
     }
 
     /// The text at the end of a path; none when it is empty.
-    pub(super) fn text_at(&self, path: &[&str]) -> Option<&str> {
+    pub(in crate::commands) fn text_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path).and_then(Node::text).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn items(&self) -> &[Node] {
+    pub(in crate::commands) fn items(&self) -> &[Node] {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
         }
     }
 
-    pub(super) fn members(&self) -> &[(Node, Node)] {
+    pub(in crate::commands) fn members(&self) -> &[(Node, Node)] {
         match &self.value {
             Value::Map(members) => members,
             _ => &[],
@@ -87,7 +87,7 @@ impl Node {
     }
 
     /// Whether a map somewhere has a key that is a map itself.
-    pub(super) fn has_map_as_key(&self) -> bool {
+    pub(in crate::commands) fn has_map_as_key(&self) -> bool {
         self.items().iter().any(Node::has_map_as_key)
             || self
                 .members()
@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// Gives every place a new one.
-    pub(super) fn move_places(&mut self, to: &impl Fn(usize) -> usize) {
+    pub(in crate::commands) fn move_places(&mut self, to: &impl Fn(usize) -> usize) {
         (self.start, self.end) = (to(self.start), to(self.end));
         match &mut self.value {
             Value::Scalar { .. } => {}
@@ -111,7 +111,7 @@ impl Node {
     }
 
     /// The same for those who take JSON. Scalars are texts: what reads manifests asks for nothing else.
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub(in crate::commands) fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Scalar { .. } => self.text().into(),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
@@ -156,7 +156,7 @@ fn is_null(text: &str) -> bool {
 }
 
 /// All documents of a text; offsets count from `base`.
-pub(super) fn read(text: &str, base: usize) -> Result<Vec<Node>, Unreadable> {
+pub(in crate::commands) fn read(text: &str, base: usize) -> Result<Vec<Node>, Unreadable> {
     let mut builder =
         Builder { base, open: Vec::new(), anchors: HashMap::new(), documents: Vec::new(), nodes: 0 };
     for event in Parser::new_from_str(text) {
