@@ -426,31 +426,4 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    // IAM User Guide, "Variables and tags": variables have a meaning since 2012-10-17, in resources and in values.
-    #[test]
-    fn context_keys_are_those_of_conditions_and_variables() {
-        let text = r#"{"Version":"2012-10-17","Statement":[
-            {"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::b/${aws:username}/*","arn:aws:s3:::${AWS:UserName}"]},
-            {"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{
-                "StringLike":{"s3:prefix":["${aws:PrincipalTag/team, 'none'}","${*}"]},
-                "Null":{"aws:TokenIssueTime":"true"},
-                "ArnLike":{"aws:SourceArn":"arn:aws:sns:*:${aws:PrincipalAccount}:*"}}}]}"#;
-        let policy = Policy::parse(text, PolicyType::Identity).unwrap();
-        let second = [
-            "s3:prefix",
-            "aws:PrincipalTag/team",
-            "aws:TokenIssueTime",
-            "aws:SourceArn",
-            "aws:PrincipalAccount",
-        ];
-        assert_eq!(policy.context_keys(), [["aws:username"].as_slice(), &second].concat());
-        assert_eq!(policy.statement_context_keys(0), ["aws:username"]);
-        assert_eq!(policy.statement_context_keys(1), second);
-        assert_eq!(policy.statement_context_keys(2), [""; 0]);
-        let old = Policy::parse(&text.replace("2012", "2008"), PolicyType::Session).unwrap();
-        assert_eq!(old.context_keys(), ["s3:prefix", "aws:TokenIssueTime", "aws:SourceArn"]);
-    }
-}
+mod tests;
