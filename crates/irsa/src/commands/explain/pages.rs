@@ -142,4 +142,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-X071", include_str!("../../../../../docs/errors/IRSA-X071.md")),
     ("IRSA-X072", include_str!("../../../../../docs/errors/IRSA-X072.md")),
     ("IRSA-X073", include_str!("../../../../../docs/errors/IRSA-X073.md")),
+    ("IRSA-X080", include_str!("../../../../../docs/errors/IRSA-X080.md")),
+    ("IRSA-X081", include_str!("../../../../../docs/errors/IRSA-X081.md")),
+    ("IRSA-X082", include_str!("../../../../../docs/errors/IRSA-X082.md")),
 ];
