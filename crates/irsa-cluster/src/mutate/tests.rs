@@ -1,5 +1,11 @@
 //! The reference webhook's own answers, and the rules that its samples leave out.
 
+mod beyond;
+mod mapping;
+mod pod_identity;
+mod properties;
+mod rules;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,6 +20,25 @@ fn mutation(pod: &Value, facts: &ServiceAccountFacts, settings: &Settings) -> Mu
 /// The flags that the samples were recorded with.
 fn recorded_settings() -> Settings {
     Settings { region: Some("us-east-1".to_owned()), regional_sts: true, ..Settings::default() }
+}
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+fn with_role() -> ServiceAccountFacts {
+    ServiceAccountFacts { role_arn: Some(ROLE.to_owned()), ..ServiceAccountFacts::default() }
+}
+
+/// The pod after the mutation.
+fn mutated(pod: &Value, facts: &ServiceAccountFacts, settings: &Settings) -> Value {
+    let mut after = pod.clone();
+    mutation(pod, facts, settings).patch.apply_to(&mut after).unwrap();
+    after
+}
+
+/// A variable of the first container.
+fn variable<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    let env = pod["spec"]["containers"][0]["env"].as_array().map(Vec::as_slice).unwrap_or_default();
+    env.iter().find(|entry| entry["name"] == name).map_or(&Value::Null, |entry| &entry["value"])
 }
 
 fn service_account(name: &str) -> ServiceAccountFacts {
