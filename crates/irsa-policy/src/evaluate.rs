@@ -46,6 +46,9 @@ pub struct Layers<'a> {
     pub resource: Option<Attached<'a>>,
     /// Whether the resource is a role whose trust policy is `resource`: such a policy must allow, even within one account.
     pub resource_is_trust: bool,
+    /// Whether `resource` must allow even within one account, as the policy of a KMS key must (KMS Developer Guide, "Key
+    /// policies"): without it, nobody has access.
+    pub resource_must_allow: bool,
     /// Service control policies, a slice a level from the root down to the caller's account; empty outside an organization.
     pub scp: &'a [&'a [Attached<'a>]],
     /// Resource control policies of the resource's account, a slice a level from the root down; empty outside an
@@ -191,7 +194,7 @@ pub(crate) fn conclude(request: &Request<'_>, layers: &Layers<'_>, findings: &im
     }
     let same_account = is_same_account(request);
     let grant = findings.resource().filter(|_| same_account || !crosses_partitions(request));
-    if grant.is_none() && (!same_account || layers.resource_is_trust) {
+    if grant.is_none() && resource_has_to_allow(request, layers) {
         return Decision::ImplicitDeny(resource_layer(layers));
     }
     match principal {
@@ -221,6 +224,11 @@ pub(crate) fn conclude(request: &Request<'_>, layers: &Layers<'_>, findings: &im
 
 pub(crate) fn resource_layer(layers: &Layers<'_>) -> Layer {
     if layers.resource_is_trust { Layer::Trust } else { Layer::Resource }
+}
+
+/// Whether nobody gets anywhere without the resource's policy.
+fn resource_has_to_allow(request: &Request<'_>, layers: &Layers<'_>) -> bool {
+    layers.resource_is_trust || layers.resource_must_allow || !is_same_account(request)
 }
 
 /// Whether caller and resource belong to one account.

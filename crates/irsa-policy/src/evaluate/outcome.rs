@@ -6,7 +6,9 @@ use std::cell::Cell;
 
 use serde::Serialize;
 
-use super::{Decision, Findings, Layer, Layers, Live, conclude, is_same_account, resource_layer, speaking};
+use super::{
+    Decision, Findings, Layer, Layers, Live, conclude, resource_has_to_allow, resource_layer, speaking,
+};
 use crate::compile::Question;
 use crate::compile::principal::Grant;
 use crate::document::Effect;
@@ -60,7 +62,7 @@ pub fn decide<'a>(request: &Request<'_>, layers: &Layers<'a>) -> Outcome<'a> {
     }
     let (identity, limits) = (asked.identity.get(), asked.limits.get());
     // Within one account a grant to the account alone only lets the identity policies decide.
-    let resource = !identity || layers.resource_is_trust || !is_same_account(request);
+    let resource = !identity || resource_has_to_allow(request, layers);
     let statements = deciding(request, layers, &question, Effect::Allow, |layer| match layer {
         Layer::ResourceControl | Layer::ServiceControl | Layer::Endpoint => true,
         Layer::Resource | Layer::Trust => resource,

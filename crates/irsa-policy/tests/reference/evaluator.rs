@@ -14,6 +14,7 @@ pub(crate) struct World {
     pub(crate) session: Option<Vec<Value>>,
     pub(crate) resource: Option<Value>,
     pub(crate) resource_is_trust: bool,
+    pub(crate) resource_must_allow: bool,
     pub(crate) scp: Vec<Vec<Value>>,
     pub(crate) rcp: Vec<Vec<Value>>,
     pub(crate) endpoint: Vec<Value>,
@@ -91,7 +92,7 @@ impl World {
         if !same_account && partitions_differ(question) {
             grant = None;
         }
-        let must_grant = !same_account || self.resource_is_trust;
+        let must_grant = !same_account || self.resource_is_trust || self.resource_must_allow;
         if must_grant && grant.is_none() {
             return Decision::ImplicitDeny(self.resource_layer());
         }

@@ -86,6 +86,7 @@ impl Compiled {
             session: session.as_deref(),
             resource: self.resource.as_ref().map(attach),
             resource_is_trust: world.resource_is_trust,
+            resource_must_allow: world.resource_must_allow,
             scp: &scp,
             rcp: &rcp,
             endpoint: &endpoint,

@@ -51,6 +51,7 @@ impl Random {
                 .one_in(2)
                 .then(|| self.policy(if resource_is_trust { Speaker::Trust } else { Speaker::Named })),
             resource_is_trust,
+            resource_must_allow: self.one_in(8),
             scp: if self.one_in(3) {
                 (0..=self.below(2)).map(|_| self.policies(2, Speaker::Carrier)).collect()
             } else {

@@ -71,6 +71,9 @@ struct Case {
     #[serde(default)]
     rcp: Vec<Value>,
     endpoint: Option<Value>,
+    /// Whether the resource's policy is a KMS key's.
+    #[serde(default)]
+    key_policy: bool,
     expected: String,
 }
 
@@ -178,6 +181,7 @@ impl Case {
             session: session.as_deref(),
             resource: resource_policy.as_deref().and_then(|policies| borrow(policies).into_iter().next()),
             resource_is_trust: is_trust,
+            resource_must_allow: self.key_policy,
             scp: &scp,
             rcp: &rcp,
             endpoint: &endpoint,

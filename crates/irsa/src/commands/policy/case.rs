@@ -104,6 +104,7 @@ impl<'a> Case<'a> {
             session: session.as_deref(),
             resource: policies.resource.as_ref().map(Named::attached),
             resource_is_trust: policies.resource_is_trust,
+            resource_must_allow: is_key(&self.resource),
             scp: &scp,
             rcp: &rcp,
             endpoint: &endpoint,
@@ -270,6 +271,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Resource<'a> {
         }
         deserializer.deserialize_any(Form)
     }
+}
+
+/// A KMS key: its policy must allow, whatever the caller's policies say.
+fn is_key(resource: &str) -> bool {
+    Arn::parse(resource).is_some_and(|arn| arn.service == "kms" && arn.resource.starts_with("key/"))
 }
 
 /// The actions that a role's trust policy decides.

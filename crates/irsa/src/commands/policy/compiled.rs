@@ -135,7 +135,8 @@ impl Compiler {
             scp: self.levels(members.scp, "scp", PolicyType::ServiceControl)?,
             rcp: self.levels(members.rcp, "rcp", PolicyType::ResourceControl)?,
             trust_member: resource.is_some_and(|(name, ..)| name == "trust"),
-            resource_is_trust: resource.is_some_and(|(.., kind)| kind == PolicyType::Trust),
+            // A role has a trust policy, and without one nobody assumes it.
+            resource_is_trust: is_trust || resource.is_some_and(|(.., kind)| kind == PolicyType::Trust),
             resource: match resource {
                 Some((name, text, kind)) => Some(self.document(text.get(), name.to_owned(), kind)?),
                 None => None,
