@@ -1,8 +1,12 @@
 //! The webhook's serving certificate: where it comes from, and how it changes without a connection being dropped.
 //!
-//! [`Current`] is what handshakes use, and what readiness asks about. [`files`] keeps it as two files have it.
+//! [`Current`] is what handshakes use, and what readiness asks about. [`files`] keeps it as two files have it, [`managed`]
+//! makes it, with an authority of our own that the API server is told to trust.
 
+mod authority;
 pub mod files;
+mod lease;
+pub mod managed;
 mod validity;
 
 use std::sync::Arc;

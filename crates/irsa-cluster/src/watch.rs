@@ -72,8 +72,15 @@ impl Collection {
     /// One ConfigMap.
     #[must_use]
     pub fn config_map(namespace: &str, name: &str) -> Self {
+        Self::named(&format!("/api/v1/namespaces/{namespace}/configmaps"), name)
+    }
+
+    /// The one object of this name in the collection at `path`.
+    #[must_use]
+    pub fn named(path: &str, name: &str) -> Self {
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         Self {
-            path: format!("/api/v1/namespaces/{namespace}/configmaps"),
+            path: path.to_owned(),
             selector: format!("fieldSelector=metadata.name%3D{name}&"),
             metadata_only: false,
         }

@@ -4,6 +4,7 @@
 //! whatever happens to the API server, the certificate or the other replica.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
+mod managed;
 mod replica;
 mod stub;
 
@@ -220,8 +221,9 @@ async fn a_config_map_gives_roles_until_it_is_deleted() {
     assert!(replica.metrics().await.contains("irsa_webhook_config_map_problems 2"));
 
     eventually("the watch", || {
-        stub.requests(&format!("GET {CONFIG_MAPS}?fieldSelector=metadata.name%3Dpod-identity-webhook&watch"))
-            == 1
+        stub.requests(&format!(
+            "GET {CONFIG_MAPS}?fieldSelector=metadata.name%3Dpod%2Didentity%2Dwebhook&watch"
+        )) == 1
     })
     .await;
     stub.put(CONFIG_MAPS, "pod-identity-webhook", config_map("{".to_owned()));

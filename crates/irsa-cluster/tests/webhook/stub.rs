@@ -125,6 +125,10 @@ impl Stub {
         );
     }
 
+    pub(crate) fn object(&self, path: &str) -> Option<Value> {
+        self.state.lock().unwrap().objects.get(path).cloned()
+    }
+
     pub(crate) fn delete(&self, path: &str) {
         self.state.lock().unwrap().delete(path);
     }
@@ -234,6 +238,12 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let asked = format!("{} {}", parts.method, parts.uri);
+    let selected = query.get("fieldSelector").and_then(|selector| selector.strip_prefix("metadata.name%3D"));
+    // Of one name: `COLLECTION#NAME`.
+    let collection = match selected {
+        Some(name) => format!("{path}#{}", name.replace("%2D", "-")),
+        None => path.clone(),
+    };
     let (delay, late, refusal) = {
         let mut state = state.lock().unwrap();
         state.requests.push(asked.clone());
@@ -247,7 +257,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
     }
     let sent = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let sent: Value = serde_json::from_slice(&sent).unwrap_or_default();
-    let answer = decide(&mut state.lock().unwrap(), &parts.method, &path, &query, sent);
+    let answer = decide(&mut state.lock().unwrap(), &parts.method, &path, &collection, &query, sent);
     if let Some(late) = late {
         tokio::time::sleep(late).await;
     }
@@ -263,14 +273,15 @@ fn decide(
     state: &mut State,
     method: &Method,
     path: &str,
+    collection: &str,
     query: &BTreeMap<String, String>,
     sent: Value,
 ) -> Response<Body> {
     match *method {
-        Method::GET if query.contains_key("watch") => watch(state, path, query),
+        Method::GET if query.contains_key("watch") => watch(state, collection, query),
         Method::GET => match state.objects.get(path) {
             Some(object) => success(200, object),
-            None if is_collection(path) => list(state, path, query),
+            None if is_collection(path) => list(state, collection, query),
             None => failure(404, "NotFound"),
         },
         Method::POST => {
@@ -366,7 +377,11 @@ fn list(state: &State, collection: &str, query: &BTreeMap<String, String>) -> Re
 
 /// Whether an object is in a collection, which may be that of all namespaces.
 fn belongs(path: &str, collection: &str) -> bool {
-    let Some((parent, _)) = path.rsplit_once('/') else { return false };
+    let Some((parent, name)) = path.rsplit_once('/') else { return false };
+    let (collection, selected) = collection.split_once('#').unwrap_or((collection, name));
+    if name != selected {
+        return false;
+    }
     if parent == collection {
         return true;
     }
@@ -375,7 +390,7 @@ fn belongs(path: &str, collection: &str) -> bool {
 }
 
 fn is_collection(path: &str) -> bool {
-    ["serviceaccounts", "configmaps", "secrets", "events", "leases"]
+    ["serviceaccounts", "configmaps", "secrets", "events", "leases", "mutatingwebhookconfigurations"]
         .iter()
         .any(|resource| path.ends_with(&format!("/{resource}")))
 }

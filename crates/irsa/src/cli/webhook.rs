@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-pub(crate) use server::{TlsMinVersion, Webhook};
+pub(crate) use server::{CertificateFlags, TlsMinVersion, Webhook};
 
 /// How pods are mutated.
 #[derive(Debug, Clone, Args)]

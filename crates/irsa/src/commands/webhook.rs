@@ -11,14 +11,16 @@ use irsa_cluster::admission::Decision;
 use irsa_cluster::api_server::ApiServer;
 use irsa_cluster::certificates::Current;
 use irsa_cluster::certificates::files::Files;
+use irsa_cluster::certificates::managed::{Names, manage};
 use irsa_cluster::webhook::tls::{TlsOptions, TlsVersion};
 use irsa_cluster::webhook::{Options, Webhook};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::webhook::{OnFailure, TlsMinVersion, Webhook as Flags};
+use crate::cli::webhook::{CertificateFlags, OnFailure, TlsMinVersion, Webhook as Flags};
 use crate::error::CliError;
 use crate::output::{FAINT, STRONG, note, print};
 
@@ -49,16 +51,43 @@ pub(crate) async fn webhook(flags: Flags) -> Result<ExitCode, CliError> {
     print(&format!("{STRONG}metrics{STRONG:#}   http://{}/metrics", local(&plain)?));
 
     let certificate = Arc::new(Current::default());
-    let files = Files { certificate: flags.certificate.tls_cert, key: flags.certificate.tls_key };
-    tokio::spawn(files.follow(Arc::clone(&certificate), stop.clone()));
+    let keeper = keep_certificate(&flags, &api, &certificate, &stop);
     let server = Arc::new(Webhook::new(options, api.clone(), certificate, now));
     tokio::spawn(announce(Arc::clone(&server), started));
     server.serve(api, https, plain, stop).await.map_err(|error| {
         CliError::usage("IRSA-X081", error.to_string())
             .with_fix("leave --tls-cipher-suites and --tls-min-version out: the defaults are secure")
     })?;
+    let _ = keeper.await;
     note("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// From files, or made by ourselves.
+fn keep_certificate(
+    flags: &Flags,
+    api: &ApiServer,
+    certificate: &Arc<Current>,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let CertificateFlags { in_cluster, service_name, tls_secret, webhook_configuration, .. } =
+        &flags.certificate;
+    let (current, stop) = (Arc::clone(certificate), stop.clone());
+    if !in_cluster {
+        let CertificateFlags { tls_cert, tls_key, .. } = &flags.certificate;
+        let files = Files { certificate: tls_cert.clone(), key: tls_key.clone() };
+        return tokio::spawn(files.follow(current, stop));
+    }
+    // A pod's host name is its name; with something random, the next one of that name is another.
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_unset| "irsa".to_owned());
+    let names = Names {
+        namespace: flags.namespace.clone(),
+        service: service_name.clone(),
+        secret: tls_secret.clone(),
+        configuration: webhook_configuration.clone(),
+        identity: format!("{host}_{}", uuid::Uuid::new_v4()),
+    };
+    tokio::spawn(manage(api.clone(), names, current, now, stop))
 }
 
 fn options(flags: &Flags) -> Result<Options, CliError> {

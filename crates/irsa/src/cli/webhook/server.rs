@@ -13,6 +13,7 @@ use super::{MutationFlags, OnFailure, boolean};
 #[command(
     args_override_self = true,
     after_help = "Examples:
+  irsa webhook --namespace kube-system                                     as a pod, with nothing else installed
   irsa webhook --in-cluster=false --tls-cert tls.crt --tls-key tls.key     as a pod, certificate from files
   irsa webhook --kubeconfig ~/.kube/config --port 8443 --in-cluster=false --tls-cert tls.crt --tls-key tls.key
 Reviews at /mutate (failurePolicy Ignore) and /mutate/strict (failurePolicy Fail); probes at /healthz and /readyz.
@@ -37,7 +38,7 @@ pub(crate) struct Webhook {
     /// The API server's URL [default: that of the kubeconfig file or the pod]
     #[arg(long, value_name = "URL")]
     pub(crate) kube_api: Option<String>,
-    /// The namespace of the ConfigMap
+    /// The namespace of the ConfigMap, the Service and the Secret
     #[arg(long, value_name = "NAMESPACE", default_value = "eks")]
     pub(crate) namespace: String,
     /// Take roles from the ConfigMap `pod-identity-webhook` too
@@ -67,6 +68,18 @@ pub(crate) struct Webhook {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Certificate")]
 pub(crate) struct CertificateFlags {
+    /// Make the certificate, keep it in a Secret and the webhook configuration's caBundle right; with =false, use files
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_parser = boolean)]
+    pub(crate) in_cluster: bool,
+    /// The Service that the API server calls, in --namespace
+    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook")]
+    pub(crate) service_name: String,
+    /// The Secret of the certificate that we make, and the Lease of the replica that makes it, in --namespace
+    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook")]
+    pub(crate) tls_secret: String,
+    /// The MutatingWebhookConfiguration whose caBundle is kept
+    #[arg(long, value_name = "NAME", default_value = "pod-identity-webhook")]
+    pub(crate) webhook_configuration: String,
     /// The certificate's file, looked at every two seconds
     #[arg(long, value_name = "FILE", default_value = "/etc/webhook/certs/tls.crt")]
     pub(crate) tls_cert: PathBuf,
@@ -95,12 +108,6 @@ pub(crate) enum TlsMinVersion {
 /// Flags of the upstream webhook that mean nothing here, so that its manifests need no editing.
 #[derive(Debug, Args)]
 pub(crate) struct AcceptedFlags {
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
-    pub(crate) in_cluster: Option<bool>,
-    #[arg(long, hide = true)]
-    pub(crate) service_name: Option<String>,
-    #[arg(long, hide = true)]
-    pub(crate) tls_secret: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) resync_period: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
@@ -162,6 +169,7 @@ mod tests {
             "--token-audience=sts.amazonaws.com",
             "--logtostderr",
         ]);
+        assert!(!flags.certificate.in_cluster && parsed(&[]).certificate.in_cluster);
         assert_eq!((flags.port, flags.metrics_port, flags.namespace.as_str()), (443, 9999, "default"));
         // kOps.
         let flags = parsed(&[
