@@ -405,3 +405,15 @@ def test_the_page_tells_what_happens():
     assert len(examples) == 3
     for command, given, expected in examples:
         assert irsa(command, "--batch", stdin=given).stdout.decode() == expected
+
+
+def test_roles_and_keys_need_a_policy_of_their_own():
+    mine = {"identity": [document(allow())]}
+    role, key = "arn:aws:iam::111122223333:role/app", "arn:aws:kms:eu-west-1:111122223333:key/1"
+    assume, decrypt = dict(action="sts:AssumeRole", resource=role), dict(action="kms:Decrypt", resource=key)
+    to_me = {"Principal": {"AWS": ANN}}
+    assert decided(**assume, policies=mine) == "ImplicitlyDenied"
+    assert decided(**decrypt, policies=mine) == "ImplicitlyDenied"
+    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", **to_me}}
+    assert decided(**assume, policies={**mine, "resource": trust}) == "Allowed"
+    assert decided(**decrypt, policies={**mine, "resource": document(allow(**to_me))}) == "Allowed"

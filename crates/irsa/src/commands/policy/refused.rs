@@ -76,10 +76,15 @@ pub(super) fn text(line: &[u8]) -> Result<&str, Refused> {
             message: format!("the line is longer than {MAX_LINE} bytes"),
         });
     }
-    std::str::from_utf8(line).map_err(|error| Refused {
+    let text = std::str::from_utf8(line).map_err(|error| Refused {
         code: "IRSA-B001",
         message: format!("the line is not UTF-8 at byte {}", error.valid_up_to() + 1),
-    })
+    })?;
+    // Readers of structs take arrays too, and would count their elements.
+    if text.trim_start().starts_with('[') {
+        return Err(Refused::form("a line is one JSON object, not an array"));
+    }
+    Ok(text)
 }
 
 /// Appends a line of the answer.
