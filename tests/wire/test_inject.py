@@ -85,7 +85,8 @@ def test_every_kind_of_workload():
     objects.append({"kind": "PodTemplate", "template": pod})
     for one in objects:
         one.update(apiVersion="v1", metadata={"name": "x", "namespace": "demo"})
-    whole = {"kind": "List", "apiVersion": "v1", "items": [yaml.safe_load(ACCOUNT), *objects]}
+    # Through JSON, for PyYAML writes what is one object here with aliases.
+    whole = json.loads(json.dumps({"kind": "List", "apiVersion": "v1", "items": [yaml.safe_load(ACCOUNT), *objects]}))
     for text in (json.dumps(whole), json.dumps(whole, indent=2), yaml.safe_dump(whole)):
         done = inject("-f", "-", stdin=text)
         assert done.stderr == ""

@@ -1,6 +1,9 @@
 //! What each container of a pod gets: variables at the end of its environment, and the token's mount.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use super::chain::{adjusted_session_name, in_container};
 use super::facts::csv_record;
@@ -54,29 +57,16 @@ pub(super) struct Additions<'a> {
 }
 
 /// An entry of `env`.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Variable<'a> {
     name: &'static str,
-    #[serde(flatten)]
     value: VariableValue<'a>,
 }
 
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
 enum VariableValue<'a> {
-    #[serde(rename = "value")]
     Borrowed(&'a str),
-    #[serde(rename = "value")]
     Owned(String),
-    ValueFrom(FieldRef),
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum FieldRef {
-    #[serde(rename_all = "camelCase")]
-    FieldRef { field_path: &'static str },
+    /// What the kubelet reads from a field of the pod.
+    Field(&'static str),
 }
 
 #[derive(Serialize)]
@@ -138,7 +128,7 @@ impl<'a> Additions<'a> {
         if from_pod && identity.role_arn.is_some() && !volume.is_chained {
             let value = match adjusted_session_name(pod.name()) {
                 Some(name) => VariableValue::Owned(name),
-                None => VariableValue::ValueFrom(FieldRef::FieldRef { field_path: "metadata.name" }),
+                None => VariableValue::Field("metadata.name"),
             };
             others.push(Variable { name: "AWS_ROLE_SESSION_NAME", value });
         }
@@ -179,10 +169,12 @@ impl<'a> Additions<'a> {
         patch: &mut Patch,
         warnings: &mut Vec<Warning>,
     ) {
-        let has_credentials = self.credential_names.iter().any(|name| container.defines(name));
-        let has_region = container.defines("AWS_REGION") || container.defines("AWS_DEFAULT_REGION");
-        let has_sts = container.defines("AWS_STS_REGIONAL_ENDPOINTS");
-        self.warn_of_half(container, warnings);
+        let defined = container.aws_variables();
+        let defines = |name: &&str| defined.contains(name);
+        let has_credentials = self.credential_names.iter().any(defines);
+        let has_region = defines(&"AWS_REGION") || defines(&"AWS_DEFAULT_REGION");
+        let has_sts = defines(&"AWS_STS_REGIONAL_ENDPOINTS");
+        self.warn_of_half(container, &defined, warnings);
         if has_credentials && has_region && has_sts {
             return;
         }
@@ -195,9 +187,9 @@ impl<'a> Additions<'a> {
             region.map(|region| ["AWS_DEFAULT_REGION", "AWS_REGION"].map(|name| Variable::new(name, region)));
         added.extend(region.iter().flatten());
         if !has_credentials {
-            added.extend(self.credentials.iter().filter(|variable| !container.defines(variable.name)));
+            added.extend(self.credentials.iter().filter(|variable| !defines(&variable.name)));
         }
-        added.extend(self.others.iter().filter(|variable| !container.defines(variable.name)));
+        added.extend(self.others.iter().filter(|variable| !defines(&variable.name)));
         append(&format!("{path}/env"), container.env.is_some(), &added, patch);
         self.mount(container, path, patch, warnings);
     }
@@ -218,9 +210,9 @@ impl<'a> Additions<'a> {
         append(&format!("{path}/volumeMounts"), container.volume_mounts.is_some(), &[mount], patch);
     }
 
-    fn warn_of_half(&self, container: &Container<'_>, warnings: &mut Vec<Warning>) {
+    fn warn_of_half(&self, container: &Container<'_>, defined: &[&str], warnings: &mut Vec<Warning>) {
         let [.., first, second] = *self.credential_names else { return };
-        let (present, missing) = match (container.defines(first), container.defines(second)) {
+        let (present, missing) = match (defined.contains(&first), defined.contains(&second)) {
             (true, false) => (first, second),
             (false, true) => (second, first),
             _ => return,
@@ -235,6 +227,22 @@ static REGIONAL: Variable<'static> =
 impl<'a> Variable<'a> {
     fn new(name: &'static str, value: &'a str) -> Self {
         Self { name, value: VariableValue::Borrowed(value) }
+    }
+}
+
+impl Serialize for Variable<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("name", self.name)?;
+        match &self.value {
+            VariableValue::Borrowed(value) => map.serialize_entry("value", value)?,
+            VariableValue::Owned(value) => map.serialize_entry("value", value)?,
+            VariableValue::Field(field) => {
+                let from = BTreeMap::from([("fieldRef", BTreeMap::from([("fieldPath", field)]))]);
+                map.serialize_entry("valueFrom", &from)?;
+            }
+        }
+        map.end()
     }
 }
 

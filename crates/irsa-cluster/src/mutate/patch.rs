@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::json_patch::{PatchError, PatchOperation, apply};
 
+/// What the patch of a pod of few containers takes.
+const USUAL_BYTES: usize = 2_048;
+
 /// A JSON patch (RFC 6902) of `add` operations.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Patch {
@@ -58,6 +61,8 @@ impl Patch {
         let length = self.operations.len();
         if length > 0 {
             self.operations.push(b',');
+        } else {
+            self.operations.reserve(USUAL_BYTES);
         }
         // The values are our own structures of texts and numbers: they are always written.
         if serde_json::to_writer(&mut self.operations, &Add { op: "add", path, value }).is_err() {

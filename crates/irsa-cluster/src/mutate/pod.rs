@@ -170,8 +170,10 @@ impl Container<'_> {
         text(self.name.as_ref())
     }
 
-    pub(super) fn defines(&self, variable: &str) -> bool {
-        self.env.iter().flatten().any(|entry| text(entry.name.as_ref()) == variable)
+    /// The names of its variables, as far as the mutation may ask for them.
+    pub(super) fn aws_variables(&self) -> Vec<&str> {
+        let names = self.env.iter().flatten().map(|entry| text(entry.name.as_ref()));
+        names.filter(|name| name.starts_with("AWS_")).collect()
     }
 }
 
