@@ -255,4 +255,66 @@ proptest! {
             prop_assert!(answered["response"]["uid"].is_string());
         }
     }
+
+    /// Any part of a real review replaced by another value: whatever patch is answered applies to the pod that was sent.
+    #[test]
+    fn patches_of_strange_pods_apply(
+        which in 0..REVIEWS.len(),
+        parts in proptest::collection::vec((any::<prop::sample::Index>(), 0..REPLACEMENTS.len()), 1..4),
+        has_ca in any::<bool>(),
+    ) {
+        let mut asked: Value = serde_json::from_str(REVIEWS[which]).unwrap();
+        for (part, replacement) in parts {
+            let pointers = pointers(&asked);
+            let pointer = &pointers[part.index(pointers.len())];
+            *asked.pointer_mut(pointer).unwrap() = serde_json::from_str(REPLACEMENTS[replacement]).unwrap();
+        }
+        let ca_bundle = has_ca.then(|| "-----BEGIN CERTIFICATE-----\n".to_owned());
+        let settings = Settings { ca_bundle, region: Some("us-east-1".to_owned()), ..Settings::default() };
+        let body = asked.to_string();
+        if let Ok(reviewed) = review(body.as_bytes(), &|_, _| found(), &Rules::of(&settings), &Decisions::default()) {
+            let answered: Value = serde_json::from_slice(&reviewed.body).unwrap();
+            prop_assert_eq!(&answered["response"]["uid"], &asked["request"]["uid"]);
+            if let Some(patch) = patch(&answered) {
+                prop_assert_eq!(&asked["request"]["operation"], "CREATE");
+                let mut pod = asked["request"]["object"].clone();
+                prop_assert!(apply(&mut pod, &patch).is_ok(), "{:?}", patch);
+            }
+        }
+    }
+}
+
+const REPLACEMENTS: [&str; 9] = [
+    "null",
+    "[]",
+    "{}",
+    "0",
+    "\"\"",
+    "\"aws-iam-token\"",
+    "[null]",
+    r#"{"name": "aws-iam-token", "env": null}"#,
+    r#"[{"name": "AWS_ROLE_ARN"}]"#,
+];
+
+/// Every place of a value.
+fn pointers(value: &Value) -> Vec<String> {
+    fn collect(value: &Value, at: &str, found: &mut Vec<String>) {
+        found.push(at.to_owned());
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    collect(member, &format!("{at}/{}", crate::json_patch::escape(name)), found);
+                }
+            }
+            Value::Array(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    collect(element, &format!("{at}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(value, "", &mut found);
+    found
 }
