@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// Run a pod's manifest as a local process, with the webhook's mutation applied
     Run(Run),
     /// Apply the webhook's mutation to manifests, or answer one admission review, without a cluster
-    Inject(inject::Inject),
+    Inject(Box<inject::Inject>),
     /// Serve the pod identity webhook of a cluster
     Webhook(Box<webhook::Webhook>),
     /// Explain a denied call
