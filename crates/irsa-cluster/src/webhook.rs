@@ -5,6 +5,7 @@
 //! certificate is valid ([`readiness`]).
 
 mod connections;
+mod events;
 mod metrics;
 pub mod readiness;
 mod review;
@@ -35,6 +36,7 @@ use crate::api_server::ApiServer;
 use crate::certificates::Current;
 use crate::mutate::{Identities, Mapping, Settings};
 use crate::watch::WatchHealth;
+use events::Events;
 use metrics::Metrics;
 use tls::TlsOptions;
 
@@ -60,6 +62,8 @@ pub struct Options {
     pub config_map: Option<(String, String)>,
     /// The file with the ServiceAccounts of EKS Pod Identity.
     pub identities: Option<PathBuf>,
+    /// Whether Events are written.
+    pub events: bool,
     /// Whether metrics have amazon-eks-pod-identity-webhook's names too.
     pub upstream_metric_names: bool,
     /// So long the server goes on answering, no longer ready, before it stops: until Services have taken it out.
@@ -79,6 +83,7 @@ pub struct Webhook {
     identities: ArcSwapOption<Identities>,
     certificate: Arc<Current>,
     metrics: Metrics,
+    events: Events,
     is_draining: AtomicBool,
     random: AtomicU64,
     clock: fn() -> i64,
@@ -101,6 +106,7 @@ impl Webhook {
             identities: ArcSwapOption::empty(),
             certificate,
             metrics: Metrics::new(),
+            events: Events::new(),
             is_draining: AtomicBool::new(false),
             random: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
             options,
@@ -124,6 +130,9 @@ impl Webhook {
         // Sources and connections outlive `stop`: what is answered while draining must be right, too.
         let ended = CancellationToken::new();
         self.follow_sources(&api, &sources, &ended);
+        if self.options.events {
+            sources.spawn(Arc::clone(&self).send_events(api, ended.clone()));
+        }
         let reviews = {
             let webhook = Arc::clone(&self);
             connections::serve_tls(https, config, webhook, ended.clone(), connections.clone())

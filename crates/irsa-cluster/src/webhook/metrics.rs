@@ -37,6 +37,7 @@ pub(super) struct Metrics {
     breaks: Family<ResourceLabel, Gauge>,
     expiry: Gauge,
     ready: Gauge,
+    events_left_out: Gauge,
     upstream: UpstreamNames,
 }
 
@@ -85,6 +86,7 @@ impl Metrics {
             breaks: Family::default(),
             expiry: Gauge::default(),
             ready: Gauge::default(),
+            events_left_out: Gauge::default(),
             upstream: UpstreamNames::default(),
             registry: Registry::default(),
         };
@@ -134,6 +136,11 @@ impl Metrics {
             metrics.expiry.clone(),
         );
         registry.register("ready", "Whether /readyz says yes", metrics.ready.clone());
+        registry.register(
+            "events_left_out",
+            "Events that did not fit into the queue",
+            metrics.events_left_out.clone(),
+        );
         Self { registry, ..metrics }
     }
 
@@ -190,6 +197,7 @@ impl Webhook {
         metrics.synced.set(i64::from(self.cache.is_synced()));
         metrics.expiry.set(self.certificate.validity().map_or(0, |validity| validity.not_after));
         metrics.ready.set(i64::from(self.ready().0));
+        metrics.events_left_out.set(i64::try_from(self.events.left_out()).unwrap_or(i64::MAX));
         metrics.watch("serviceaccounts", &self.accounts_watch);
         if let Some(health) = &self.config_map_watch {
             metrics.watch("configmap", health);

@@ -66,6 +66,9 @@ impl Webhook {
         };
         let decisions = Decisions { unknown: on_missing, refused: self.options.on_refused };
         let reviewed = request.answer(&lookup, &rules, &decisions);
+        if self.options.events {
+            self.events.reviewed(&request, &reviewed);
+        }
         if let Outcome::Unknown(decision) = &reviewed.outcome {
             let account = request.service_account();
             tracing::warn!(?account, ?decision, "decided without knowledge of the ServiceAccount");

@@ -261,6 +261,47 @@ async fn a_certificate_that_is_replaced_while_serving() {
     panic!("the new certificate was not used");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn events_tell_the_owner_of_the_service_account() {
+    let stub = Stub::start().await;
+    stub.account("odd", Some("no-arn"));
+    let replica = Replica::start(&stub, options()).await;
+    replica.until_ready().await;
+    const EVENTS: &str = "/api/v1/namespaces/demo/events/generated";
+    let told = |reason: &'static str, account: &'static str| {
+        let stub = &stub;
+        async move {
+            eventually(reason, || stub.object(EVENTS).is_some_and(|event| event["reason"] == reason)).await;
+            let event = stub.object(EVENTS).unwrap();
+            assert_eq!(event["involvedObject"]["name"], account);
+            assert_eq!(event["involvedObject"]["kind"], "ServiceAccount");
+            stub.delete(EVENTS);
+            event["message"].as_str().unwrap().to_owned()
+        }
+    };
+    for _ in 0..3 {
+        assert_eq!(replica.review("/mutate", "odd").await, Reviewed::Mutated("no-arn".to_owned()));
+    }
+    assert!(told("MalformedRoleArn", "odd").await.contains("no-arn"));
+
+    // It was let through, and then it turns out that it should have had a role.
+    assert_eq!(replica.review("/mutate", "late").await, Reviewed::Unmutated);
+    stub.account("late", Some(ROLE));
+    assert!(told("PodWithoutIdentity", "late").await.starts_with("pod app runs without"));
+
+    assert_eq!(replica.review("/mutate/strict", "never").await, Reviewed::Denied(503));
+    told("ServiceAccountUnknown", "never").await;
+    assert_eq!(stub.requests("POST /api/v1/namespaces/demo/events"), 3, "each was told once");
+
+    // An API server that takes no Events makes no review wait.
+    stub.delay("POST", Duration::from_secs(60));
+    let begun = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(replica.review("/mutate", "odd").await, Reviewed::Mutated("no-arn".to_owned()));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
 /// Clients go to the other replica when one fails them, as a Service does.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_of_which_one_drains_and_one_is_killed() {

@@ -48,6 +48,7 @@ pub(crate) fn options() -> Options {
         grace: Duration::ZERO,
         config_map: None,
         identities: None,
+        events: true,
         upstream_metric_names: true,
         drain: Duration::from_millis(100),
         tls: TlsOptions::default(),

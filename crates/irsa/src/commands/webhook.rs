@@ -99,6 +99,7 @@ fn options(flags: &Flags) -> Result<Options, CliError> {
         grace: flags.service_account_lookup_grace_period,
         config_map: flags.watch_config_map.then(|| (flags.namespace.clone(), CONFIG_MAP.to_owned())),
         identities: flags.mutation.watch_container_credentials_config.clone(),
+        events: flags.events,
         upstream_metric_names: flags.upstream_metric_names,
         drain: flags.drain,
         tls: TlsOptions {

@@ -53,6 +53,9 @@ pub(crate) struct Webhook {
     /// Go on answering for so long after SIGTERM, until Services have taken the pod out
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) drain: Duration,
+    /// Write Events on ServiceAccounts whose pods do not get what they should
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_parser = boolean)]
+    pub(crate) events: bool,
     /// Give metrics the upstream webhook's names, too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = boolean)]
     pub(crate) upstream_metric_names: bool,
