@@ -165,12 +165,12 @@ def test_the_webhook_may_do_what_it_does_and_no_more():
     configmap = 'config.podIdentityWebhookMap={"enabled":true}'
     assert rules(rendered(None, configmap)) == [
         "ClusterRole events create",
-        "ClusterRole mutatingwebhookconfigurations/openirsa get list patch watch",
+        "ClusterRole mutatingwebhookconfigurations/openirsa list patch watch",
         "ClusterRole serviceaccounts get list watch",
-        "Role configmaps/pod-identity-webhook get list watch",
+        "Role configmaps/pod-identity-webhook list watch",
         "Role leases create",
         "Role leases/openirsa-own-cert get update",
-        "Role secrets/openirsa-own-cert get list update watch",
+        "Role secrets/openirsa-own-cert list update watch",
     ]
     assert rules(rendered(CHART / "ci" / "cert-manager-values.yaml", "config.events=false")) == [
         "ClusterRole serviceaccounts get list watch"
