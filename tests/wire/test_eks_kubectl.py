@@ -263,6 +263,24 @@ def test_exec_gives_the_role_to_the_command(cluster):
     assert not pathlib.Path(env["AWS_WEB_IDENTITY_TOKEN_FILE"]).exists(), "the token goes with the command"
 
 
+def test_exec_chains_to_the_target_role(cluster):
+    """Annotations name a role of another account: the pod is that role, by the AWS config file beside its token."""
+    source, target = (f"arn:aws:iam::{account}:role/chain-{name}" for account, name in [(FIRST, "source"), (SECOND, "target")])
+    cluster.trust("chain-source", "system:serviceaccount:dev:chained")
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    allow = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": target}]})
+    cluster.server.client("iam").put_role_policy(RoleName="chain-source", PolicyName="assume", PolicyDocument=allow)
+    condition = {"StringEquals": {"sts:ExternalId": "ours"}}
+    trust = {**statement, "Principal": {"AWS": source}, "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    cluster.server.client("iam", account=SECOND).create_role(RoleName="chain-target", AssumeRolePolicyDocument=document)
+    cluster.kubectl("create", "serviceaccount", "chained", "--namespace", "dev")
+    annotations = [f"eks.amazonaws.com/{name}" for name in (f"role-arn={source}", f"target-role-arn={target}", "external-id=ours")]
+    cluster.kubectl("annotate", "serviceaccount", "chained", "--namespace", "dev", *annotations)
+    who = json.loads(exec_in(cluster, "aws", "sts", "get-caller-identity", account="chained").stdout)
+    assert who["Arn"].startswith(f"arn:aws:sts::{SECOND}:assumed-role/chain-target/irsa-exec-")
+
+
 def test_exec_is_not_the_shells_user(cluster):
     """Neither the caller's variables nor the profiles of the home folder reach the command."""
     aws = cluster.home / ".aws"

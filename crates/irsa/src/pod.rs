@@ -8,6 +8,7 @@ pub(crate) mod child;
 mod cluster;
 mod token_file;
 
+use irsa_cluster::annotations::AWS_CONFIG;
 use irsa_cluster::mutate::{self, Account, Rules, ServiceAccountFacts, Settings, mutate};
 use serde_json::{Value, json};
 
@@ -136,8 +137,10 @@ impl Access {
                     pod_name: pod.name,
                     pod_uid: pod.uid,
                 };
-                let path = folder.path().join(settings.mount_path.trim_start_matches('/')).join("token");
-                Some(TokenFile::keep(self, request, path).await?)
+                let volume = folder.path().join(settings.mount_path.trim_start_matches('/'));
+                let kept = TokenFile::keep(self, request, volume.join(mutate::TOKEN_FILE)).await?;
+                write_config(&mutated, &settings, folder.path(), &volume)?;
+                Some(kept)
             }
             None => None,
         };
@@ -209,6 +212,24 @@ fn surroundings(access: &Access, folder: &std::path::Path) -> Result<Vec<(String
         variables.push(("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()));
     }
     Ok(variables)
+}
+
+/// What the downward API would write beside the token: the config file of a chain of roles, with the token where it is here.
+fn write_config(
+    pod: &Value,
+    settings: &Settings,
+    folder: &std::path::Path,
+    volume: &std::path::Path,
+) -> Result<(), CliError> {
+    let name = format!("{}/{AWS_CONFIG}", settings.annotation_prefix);
+    let annotations = pod.pointer("/metadata/annotations");
+    let Some(config) = annotations.and_then(|annotations| annotations.get(&name)?.as_str()) else {
+        return Ok(());
+    };
+    let here = format!("{}{}", folder.display(), settings.mount_path);
+    let path = volume.join(mutate::CONFIG_FILE);
+    std::fs::write(&path, config.replace(&settings.mount_path, &here))
+        .map_err(|error| token_file::unwritable(&path, &error))
 }
 
 /// A folder that only this user may enter.
