@@ -9,8 +9,8 @@
 pub mod accounts;
 pub mod admission;
 pub mod annotations;
-mod borrowed;
 pub mod api_server;
+mod borrowed;
 pub mod certificates;
 pub mod hosted;
 pub mod issuer;

@@ -49,7 +49,11 @@ pub(crate) struct MutationFlags {
     #[arg(long, value_name = "AUDIENCE", default_value = "pods.eks.amazonaws.com")]
     pub(crate) container_credentials_audience: String,
     /// Where the volume of EKS Pod Identity's tokens is mounted
-    #[arg(long, value_name = "PATH", default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+    )]
     pub(crate) container_credentials_token_mount_path: String,
     /// The name of the volume of EKS Pod Identity's tokens
     #[arg(long, value_name = "NAME", default_value = "eks-pod-identity-token")]
