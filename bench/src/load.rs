@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::Failure;
 use crate::process::Process;
@@ -37,10 +38,27 @@ pub(crate) struct Measured {
     pub(crate) rss_mib: f64,
 }
 
+/// Where requests go: plain HTTP/1.1, or over TLS to a server of this name.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<(TlsConnector, &'static str)>,
+}
+
 /// Drives `server` with `requests`, in their order and from the start again when they run out.
 pub(crate) async fn drive(
     server: &Process,
     address: SocketAddr,
+    requests: Arc<Vec<Request<Bytes>>>,
+    load: Load,
+) -> Result<Measured, Failure> {
+    drive_at(server, Target { address, tls: None }, requests, load).await
+}
+
+/// The same, at any target.
+pub(crate) async fn drive_at(
+    server: &Process,
+    target: Target,
     requests: Arc<Vec<Request<Bytes>>>,
     load: Load,
 ) -> Result<Measured, Failure> {
@@ -49,7 +67,13 @@ pub(crate) async fn drive(
     let started = Instant::now();
     let workers: Vec<_> = (0..load.connections)
         .map(|_| {
-            tokio::spawn(work(address, Arc::clone(&requests), Arc::clone(&next), load, started + load.time))
+            tokio::spawn(work(
+                target.clone(),
+                Arc::clone(&requests),
+                Arc::clone(&next),
+                load,
+                started + load.time,
+            ))
         })
         .collect();
     let (mut latencies, mut bad) = (Vec::new(), 0);
@@ -74,8 +98,15 @@ pub(crate) async fn drive(
     })
 }
 
+/// One request on a connection of its own: the answer's body.
+pub(crate) async fn once(target: &Target, request: Request<Bytes>) -> Result<Bytes, Failure> {
+    let mut sender = connect(target).await?;
+    let response = sender.send_request(request.map(Full::new)).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
 async fn work(
-    address: SocketAddr,
+    target: Target,
     requests: Arc<Vec<Request<Bytes>>>,
     next: Arc<AtomicUsize>,
     load: Load,
@@ -87,7 +118,7 @@ async fn work(
         let index = next.fetch_add(1, Ordering::Relaxed);
         let Some(request) = requests.get(index % requests.len()).filter(|_| index < load.most) else { break };
         let sent = Instant::now();
-        if !exchange(&mut connection, address, request).await? {
+        if !exchange(&mut connection, &target, request).await? {
             bad += 1;
         }
         latencies.push(sent.elapsed());
@@ -98,12 +129,12 @@ async fn work(
 /// Whether the answer was a good one. Servers that close after every answer get a new connection.
 async fn exchange(
     connection: &mut Option<SendRequest<Full<Bytes>>>,
-    address: SocketAddr,
+    target: &Target,
     request: &Request<Bytes>,
 ) -> Result<bool, Failure> {
     let mut sender = match alive(connection.take()).await {
         Some(sender) => sender,
-        None => connect(address).await?,
+        None => connect(target).await?,
     };
     let Ok(response) = sender.send_request(request.clone().map(Full::new)).await else { return Ok(false) };
     let good = response.status().is_success();
@@ -119,9 +150,15 @@ async fn alive(connection: Option<SendRequest<Full<Bytes>>>) -> Option<SendReque
     sender.ready().await.is_ok().then_some(sender)
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
-    let stream = TcpStream::connect(address).await?;
+async fn connect(target: &Target) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    let stream = TcpStream::connect(target.address).await?;
     stream.set_nodelay(true)?;
+    let Some((connector, name)) = &target.tls else {
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        return Ok(sender);
+    };
+    let stream = connector.connect((*name).try_into()?, stream).await?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)

@@ -4,7 +4,8 @@
 //! HTTP server that does one RSA-2048 verification a request, drives each with the same load, and prints requests per second,
 //! latencies, memory and the server's CPU time per request: the one figure that a busy machine does not move.
 //!
-//! `cargo run --release -p irsa-bench -- policy` measures policy decisions, ours and other engines'.
+//! `cargo run --release -p irsa-bench -- policy` measures policy decisions, ours and other engines'; `-- webhook` measures
+//! admission reviews, ours and those of a bare TLS server.
 #![forbid(unsafe_code)]
 
 mod echo;
@@ -19,6 +20,7 @@ mod report;
 mod seaweedfs;
 mod sts;
 mod tokens;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 
@@ -35,6 +37,11 @@ enum Command {
     Sts(sts::Options),
     /// Policy decisions: our limits, and other engines
     Policy(policy::Options),
+    /// Admission reviews over TLS, against a bare TLS server; memory and start with many ServiceAccounts
+    Webhook(webhook::Options),
+    /// The ceiling of reviews: reads every POST and answers with the same bytes, over TLS (started by `webhook`)
+    #[command(hide = true)]
+    TlsEcho,
     /// The ceiling: answers every POST after one RSA-2048 verification (started by `sts`)
     #[command(hide = true)]
     Echo,
@@ -49,6 +56,8 @@ fn main() -> Result<(), Failure> {
         match Cli::parse().command {
             Command::Sts(options) => sts::run(options).await,
             Command::Policy(options) => policy::run(&options),
+            Command::Webhook(options) => webhook::run(options).await,
+            Command::TlsEcho => webhook::tls_echo::serve().await,
             Command::Echo => echo::serve().await,
         }
     })

@@ -26,12 +26,21 @@ impl Process {
         address: SocketAddr,
         path: &str,
     ) -> Result<Self, Failure> {
+        Self::start_until(command, async || answers(address, path).await).await
+    }
+
+    /// Starts a command and waits until something listens at `address`.
+    pub(crate) async fn start_listening(command: &mut Command, address: SocketAddr) -> Result<Self, Failure> {
+        Self::start_until(command, async || TcpStream::connect(address).await.is_ok()).await
+    }
+
+    async fn start_until(command: &mut Command, is_up: impl AsyncFn() -> bool) -> Result<Self, Failure> {
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut process = Self { child, start: Duration::ZERO };
         let deadline = started + Duration::from_secs(60);
         while Instant::now() < deadline {
-            if answers(address, path).await {
+            if is_up().await {
                 process.start = started.elapsed();
                 return Ok(process);
             }
