@@ -81,7 +81,7 @@ pub(super) fn text(line: &[u8]) -> Result<&str, Refused> {
         message: format!("the line is not UTF-8 at byte {}", error.valid_up_to() + 1),
     })?;
     // Readers of structs take arrays too, and would count their elements.
-    if text.trim_start().starts_with('[') {
+    if text.trim_start().starts_with('[') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return Err(Refused::form("a line is one JSON object, not an array"));
     }
     Ok(text)
