@@ -18,7 +18,6 @@ mod outcome;
 
 use serde::Serialize;
 
-use crate::arn::Arn;
 use crate::compile::principal::Grant;
 use crate::compile::{Policy, Question};
 use crate::request::{Principal, Request};
@@ -244,10 +243,16 @@ fn crosses_partitions(request: &Request<'_>) -> bool {
         Principal::WebIdentity { provider_arn } => provider_arn,
         Principal::Anonymous | Principal::Account { .. } | Principal::Service { .. } => return false,
     };
-    match (Arn::parse(caller), Arn::parse(request.resource)) {
-        (Some(caller), Some(resource)) => caller.partition != resource.partition,
+    match (partition(caller), partition(request.resource)) {
+        (Some(caller), Some(resource)) => caller != resource,
         _ => false,
     }
+}
+
+/// The partition of an ARN; the rest of it is not looked at.
+fn partition(arn: &str) -> Option<&str> {
+    let rest = arn.strip_prefix("arn:")?;
+    rest.get(..rest.bytes().position(|byte| byte == b':')?)
 }
 
 /// Whether a level of resource control policies has AWS's own one beside those given.
