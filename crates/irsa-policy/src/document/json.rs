@@ -4,6 +4,7 @@
 //! duplicate keys (AWS: "IAM JSON policy grammar", duplicate keys are not allowed) and anything beyond the size and depth
 //! that any accepted policy can have. Grammar: RFC 8259.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// The longest document read, in bytes: IAM's `policyDocumentType` allows 131,072 characters.
@@ -110,6 +111,20 @@ pub(crate) fn read_with_duplicates(text: &str) -> Result<Node, JsonError> {
     read_with(text, Duplicates::Keep)
 }
 
+/// Objects of policies are small: up to this many members, looking through them costs less than hashing their keys.
+const FEW_MEMBERS: usize = 8;
+
+/// Whether an object has the key already; `seen` are its keys once there are many.
+fn is_repeated(members: &[Member], seen: &mut HashSet<String>, key: &str) -> bool {
+    if members.len() < FEW_MEMBERS {
+        return members.iter().any(|member| member.key == key);
+    }
+    if seen.is_empty() {
+        seen.extend(members.iter().map(|member| member.key.clone()));
+    }
+    !seen.insert(key.to_owned())
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Duplicates {
     Refuse,
@@ -169,7 +184,7 @@ impl Reader<'_> {
 
     fn object(&mut self) -> Result<Value, JsonError> {
         let mut members: Vec<Member> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         self.space()?;
         if self.take(b'}') {
             return Ok(Value::Object(members));
@@ -185,7 +200,7 @@ impl Reader<'_> {
                 None => return self.fail(Reason::EndOfText),
             };
             let key_span = Span { start, end: self.at };
-            if self.duplicates == Duplicates::Refuse && !seen.insert(key.clone()) {
+            if self.duplicates == Duplicates::Refuse && is_repeated(&members, &mut seen, &key) {
                 return Err(JsonError { reason: Reason::DuplicateKey(key), at: start });
             }
             self.space()?;

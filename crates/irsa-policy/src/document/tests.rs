@@ -283,3 +283,16 @@ fn json_strings_are_unescaped() {
         assert!(json::read(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_repeated_key_is_found_in_objects_of_any_size() {
+    for size in 1..20 {
+        let keys: Vec<String> = (0..size).map(|number| format!(r#""k{number}":1"#)).collect();
+        assert!(json::read(&format!("{{{}}}", keys.join(","))).is_ok(), "{size}");
+        for repeated in 0..size {
+            let text = format!(r#"{{{},"k{repeated}":2}}"#, keys.join(","));
+            let expected = json::Reason::DuplicateKey(format!("k{repeated}"));
+            assert_eq!(json::read(&text).unwrap_err().reason, expected, "{text}");
+        }
+    }
+}
