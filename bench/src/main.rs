@@ -24,6 +24,10 @@ mod webhook;
 
 use clap::{Parser, Subcommand};
 
+/// What `irsa` allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "irsa-bench", about)]
 struct Cli {
