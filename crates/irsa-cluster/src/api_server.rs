@@ -99,16 +99,7 @@ impl ApiServer {
     /// When neither the file nor a pod's mounted token can be used. The server itself is not asked.
     pub async fn connect(kubeconfig: Option<&Path>, url: Option<&str>) -> Result<Self, ConnectError> {
         let mut config = match kubeconfig {
-            Some(file) => {
-                let unusable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
-                    file: file.display().to_string(),
-                    cause: with_causes(&error),
-                };
-                let read = Kubeconfig::read_from(file).map_err(unusable)?;
-                kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
-                    .await
-                    .map_err(unusable)?
-            }
+            Some(file) => configured(Some(file), None).await?,
             None => match (kube::Config::incluster(), url) {
                 (Ok(config), _) => config,
                 (Err(_), Some(url)) => kube::Config::new(parsed(url)?),
@@ -118,6 +109,19 @@ impl ApiServer {
         if let Some(url) = url {
             config.cluster_url = parsed(url)?;
         }
+        Self::with(config)
+    }
+
+    /// As kubectl finds it: a context of the kubeconfig file, or of `$KUBECONFIG` or `~/.kube/config`; without a name, the
+    /// current context.
+    ///
+    /// # Errors
+    /// When there is no such file or context, or it cannot be used. The server itself is not asked.
+    pub async fn of_context(file: Option<&Path>, context: Option<&str>) -> Result<Self, ConnectError> {
+        Self::with(configured(file, context).await?)
+    }
+
+    fn with(mut config: kube::Config) -> Result<Self, ConnectError> {
         // Every request has its own deadline and its own retries.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
@@ -190,6 +194,19 @@ impl ApiServer {
 
 /// Whole objects.
 pub const JSON: &str = "application/json";
+
+async fn configured(file: Option<&Path>, context: Option<&str>) -> Result<kube::Config, ConnectError> {
+    let unusable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
+        file: file.map_or_else(|| "of kubectl".to_owned(), |file| file.display().to_string()),
+        cause: with_causes(&error),
+    };
+    let read = match file {
+        Some(file) => Kubeconfig::read_from(file),
+        None => Kubeconfig::read(),
+    };
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    kube::Config::from_custom_kubeconfig(read.map_err(unusable)?, &options).await.map_err(unusable)
+}
 
 fn parsed(url: &str) -> Result<http::Uri, ConnectError> {
     let parsed: Option<http::Uri> = url.parse().ok();

@@ -80,6 +80,17 @@ pub(crate) struct Data {
     pub(crate) folder: Option<PathBuf>,
 }
 
+/// A cluster, as kubectl finds it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct KubeContext {
+    /// The kubeconfig file [default: $KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig file [default: its current context]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
 /// `irsa quickstart`
 #[derive(Debug, Args)]
 pub(crate) struct Quickstart {

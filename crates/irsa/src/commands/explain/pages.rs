@@ -127,6 +127,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-X025", include_str!("../../../../../docs/errors/IRSA-X025.md")),
     ("IRSA-X026", include_str!("../../../../../docs/errors/IRSA-X026.md")),
     ("IRSA-X027", include_str!("../../../../../docs/errors/IRSA-X027.md")),
+    ("IRSA-X028", include_str!("../../../../../docs/errors/IRSA-X028.md")),
+    ("IRSA-X029", include_str!("../../../../../docs/errors/IRSA-X029.md")),
     ("IRSA-X030", include_str!("../../../../../docs/errors/IRSA-X030.md")),
     ("IRSA-X031", include_str!("../../../../../docs/errors/IRSA-X031.md")),
     ("IRSA-X040", include_str!("../../../../../docs/errors/IRSA-X040.md")),
