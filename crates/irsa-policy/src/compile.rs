@@ -1,7 +1,7 @@
 //! From a document to a [`Policy`]: everything that can be decided before the first request is decided here.
 //!
-//! Actions are folded to lower case and indexed by hash; statements that need a glob come after. Deny and Allow are indexed
-//! apart, so that a policy without a Deny costs nothing when denials are looked for.
+//! Actions are indexed by a hash that does not mind their case; statements that need a glob come after. Deny and Allow are
+//! indexed apart, so that a policy without a Deny costs nothing when denials are looked for.
 
 pub(crate) mod principal;
 
@@ -19,7 +19,6 @@ pub struct Policy {
     kind: PolicyType,
     document: Document,
     statements: Box<[Statement]>,
-    newlines: Box<[usize]>,
     allow: Index,
     deny: Index,
 }
@@ -75,8 +74,7 @@ impl Policy {
             .collect();
         let allow = Index::build(&statements, Effect::Allow);
         let deny = Index::build(&statements, Effect::Deny);
-        let newlines = text.match_indices('\n').map(|(offset, _)| offset).collect();
-        Policy { source: text.into(), kind, document, statements, newlines, allow, deny }
+        Policy { source: text.into(), kind, document, statements, allow, deny }
     }
 
     /// The text that was parsed.
@@ -175,7 +173,7 @@ impl Policy {
 
     /// The line of the source, from 1, where a span starts.
     pub(crate) fn line(&self, span: Span) -> usize {
-        self.newlines.partition_point(|newline| *newline < span.start) + 1
+        document::position(&self.source, span.start).0
     }
 
     pub(crate) fn document(&self) -> &Document {
@@ -311,8 +309,7 @@ impl Actions {
     fn compile(clause: Option<&Clause>) -> Actions {
         let (mut exact, mut globs) = (Vec::new(), Vec::new());
         for value in clause.iter().flat_map(|clause| &clause.values) {
-            let folded = value.value.to_ascii_lowercase();
-            match Pattern::compile(&folded, Syntax { wildcards: true, variables: false }) {
+            match Pattern::compile(&value.value, Syntax { wildcards: true, variables: false }) {
                 Pattern::Exact(action) => exact.push((folded_hash(&action), action)),
                 glob => globs.push(glob),
             }

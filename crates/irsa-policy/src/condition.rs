@@ -35,7 +35,7 @@ impl Condition {
     /// Compiles one entry of the `Condition` block of a statement with this effect.
     pub(crate) fn compile(text: &ConditionText, effect: Effect, variables: bool) -> Condition {
         let key = Key::new(&text.key.value);
-        let Some(operator) = Operator::parse(&text.operator.value) else {
+        let Some(operator) = text.parsed else {
             return Condition {
                 operator: Operator::UNKNOWN,
                 key,

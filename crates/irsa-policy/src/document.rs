@@ -8,6 +8,7 @@ mod json;
 mod path;
 mod validate;
 
+use crate::condition::Operator;
 pub use json::Span;
 pub(crate) use json::{Member, Node, Value, read_with_duplicates};
 use path::Path;
@@ -82,7 +83,7 @@ pub fn size_without_whitespace(text: &str) -> usize {
 }
 
 /// Line and column, both from 1, of a byte offset.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -166,6 +167,8 @@ impl PrincipalKind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ConditionText {
     pub(crate) operator: Text,
+    /// What the operator means; `None` when AWS has no such operator.
+    pub(crate) parsed: Option<Operator>,
     pub(crate) key: Text,
     pub(crate) values: Vec<Text>,
 }
@@ -218,16 +221,20 @@ fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}')
 }
 
-fn document(root: Node) -> Result<Document, Problem> {
+fn document(root: Node<'_>) -> Result<Document, Problem> {
     let span = root.span;
     let mut version = None;
     let mut statements = None;
     for Member { key, key_span, node } in members(root, Path::ROOT)? {
-        match key.as_str() {
+        match &*key {
             "Version" => {
                 let text = string(node, Path::ROOT.member("Version"))?;
                 if !matches!(text.value.as_str(), "2008-10-17" | "2012-10-17") {
-                    return Err(Problem::syntax("Version must be 2012-10-17 or 2008-10-17", key, text.span));
+                    return Err(Problem::syntax(
+                        "Version must be 2012-10-17 or 2008-10-17",
+                        "Version",
+                        text.span,
+                    ));
                 }
                 version = Some(text);
             }
@@ -240,7 +247,7 @@ fn document(root: Node) -> Result<Document, Problem> {
     Ok(Document { version, statements })
 }
 
-fn statements(node: Node) -> Result<Vec<Statement>, Problem> {
+fn statements(node: Node<'_>) -> Result<Vec<Statement>, Problem> {
     let span = node.span;
     let nodes = match node.value {
         Value::Array(nodes) if nodes.is_empty() => {
@@ -264,7 +271,7 @@ const STATEMENT_ELEMENTS: &[&str] = &[
     "Condition",
 ];
 
-fn statement(node: Node, path: Path<'_>) -> Result<Statement, Problem> {
+fn statement(node: Node<'_>, path: Path<'_>) -> Result<Statement, Problem> {
     let span = node.span;
     let (mut sid, mut effect, mut principal, mut action, mut resource) = (None, None, None, None, None);
     let mut conditions = Vec::new();
@@ -275,7 +282,7 @@ fn statement(node: Node, path: Path<'_>) -> Result<Statement, Problem> {
             let reason = format!("a statement has one of {} and Not{0}", key.trim_start_matches("Not"));
             if taken { Err(Problem::syntax(reason, path, key_span)) } else { Ok(()) }
         };
-        match key.as_str() {
+        match &*key {
             "Sid" => sid = Some(string(node, here)?),
             "Effect" => effect = Some(self::effect(node, here)?),
             "Principal" | "NotPrincipal" => {
@@ -298,7 +305,7 @@ fn statement(node: Node, path: Path<'_>) -> Result<Statement, Problem> {
     Ok(Statement { sid, effect, effect_text, principal, action, resource, conditions, span })
 }
 
-fn effect(node: Node, path: Path<'_>) -> Result<(Effect, Text), Problem> {
+fn effect(node: Node<'_>, path: Path<'_>) -> Result<(Effect, Text), Problem> {
     let text = string(node, path)?;
     // The case is checked later, where AWS answers it as a legacy parsing failure.
     let effect = if text.value.eq_ignore_ascii_case("allow") {
@@ -311,7 +318,7 @@ fn effect(node: Node, path: Path<'_>) -> Result<(Effect, Text), Problem> {
     Ok((effect, text))
 }
 
-fn principal(node: Node, path: Path<'_>, negated: bool) -> Result<PrincipalClause, Problem> {
+fn principal(node: Node<'_>, path: Path<'_>, negated: bool) -> Result<PrincipalClause, Problem> {
     let span = node.span;
     if let Value::String(value) = node.value {
         if value != "*" {
@@ -320,13 +327,13 @@ fn principal(node: Node, path: Path<'_>, negated: bool) -> Result<PrincipalClaus
         }
         return Ok(PrincipalClause {
             negated,
-            entries: vec![(PrincipalKind::Aws, Text { value, span })],
+            entries: vec![(PrincipalKind::Aws, Text { value: value.into_owned(), span })],
             span,
         });
     }
     let mut entries = Vec::new();
     for Member { key, key_span, node } in members(node, path)? {
-        let kind = match key.as_str() {
+        let kind = match &*key {
             "AWS" => PrincipalKind::Aws,
             "Federated" => PrincipalKind::Federated,
             "Service" => PrincipalKind::Service,
@@ -340,21 +347,22 @@ fn principal(node: Node, path: Path<'_>, negated: bool) -> Result<PrincipalClaus
     Ok(PrincipalClause { negated, entries, span })
 }
 
-fn clause(node: Node, path: Path<'_>, negated: bool) -> Result<Clause, Problem> {
+fn clause(node: Node<'_>, path: Path<'_>, negated: bool) -> Result<Clause, Problem> {
     let span = node.span;
     Ok(Clause { negated, values: strings(node, path)?, span })
 }
 
-fn conditions(node: Node, path: Path<'_>) -> Result<Vec<ConditionText>, Problem> {
+fn conditions(node: Node<'_>, path: Path<'_>) -> Result<Vec<ConditionText>, Problem> {
     let mut out = Vec::new();
-    for Member { key: operator, key_span, node } in members(node, path)? {
-        let operator = Text { value: operator, span: key_span };
-        let here = path.member(&operator.value);
+    for Member { key: operator, key_span: operator_span, node } in members(node, path)? {
+        let here = path.member(&operator);
+        let parsed = Operator::parse(&operator);
         for Member { key, key_span, node } in members(node, here)? {
             let values = condition_values(node, here.member(&key))?;
             out.push(ConditionText {
-                operator: operator.clone(),
-                key: Text { value: key, span: key_span },
+                operator: Text { value: operator.clone().into_owned(), span: operator_span },
+                parsed,
+                key: Text { value: key.into_owned(), span: key_span },
                 values,
             });
         }
@@ -363,7 +371,7 @@ fn conditions(node: Node, path: Path<'_>) -> Result<Vec<ConditionText>, Problem>
 }
 
 /// Condition values may also be unquoted booleans and numbers.
-fn condition_values(node: Node, path: Path<'_>) -> Result<Vec<Text>, Problem> {
+fn condition_values(node: Node<'_>, path: Path<'_>) -> Result<Vec<Text>, Problem> {
     let nodes = match node.value {
         Value::Array(nodes) => nodes,
         value => vec![Node { value, span: node.span }],
@@ -371,28 +379,29 @@ fn condition_values(node: Node, path: Path<'_>) -> Result<Vec<Text>, Problem> {
     nodes
         .into_iter()
         .map(|Node { value, span }| match value {
-            Value::String(value) | Value::Number(value) => Ok(Text { value, span }),
+            Value::String(value) => Ok(Text { value: value.into_owned(), span }),
+            Value::Number(value) => Ok(Text { value: value.to_owned(), span }),
             Value::Bool(value) => Ok(Text { value: value.to_string(), span }),
             _ => Err(Problem::syntax("a condition value is a string, number or boolean", path, span)),
         })
         .collect()
 }
 
-fn strings(node: Node, path: Path<'_>) -> Result<Vec<Text>, Problem> {
+fn strings(node: Node<'_>, path: Path<'_>) -> Result<Vec<Text>, Problem> {
     match node.value {
         Value::Array(nodes) => nodes.into_iter().map(|node| string(node, path)).collect(),
         value => Ok(vec![string(Node { value, span: node.span }, path)?]),
     }
 }
 
-fn string(node: Node, path: Path<'_>) -> Result<Text, Problem> {
+fn string(node: Node<'_>, path: Path<'_>) -> Result<Text, Problem> {
     match node.value {
-        Value::String(value) => Ok(Text { value, span: node.span }),
+        Value::String(value) => Ok(Text { value: value.into_owned(), span: node.span }),
         _ => Err(Problem::syntax("expected a string", path, node.span)),
     }
 }
 
-fn members(node: Node, path: Path<'_>) -> Result<Vec<Member>, Problem> {
+fn members<'t>(node: Node<'t>, path: Path<'_>) -> Result<Vec<Member<'t>>, Problem> {
     match node.value {
         Value::Object(members) => Ok(members),
         _ => Err(Problem::syntax("expected an object", path, node.span)),

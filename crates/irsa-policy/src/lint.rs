@@ -45,7 +45,7 @@ pub use surroundings::{Provider, Role, ServiceAccount, Surroundings};
 
 use crate::document::PolicyType;
 use finding::Report;
-use reading::Reading;
+use reading::Blanked;
 
 /// The findings of one document, in the order of their place; a thousand at most, which no document that AWS accepts can
 /// have.
@@ -57,13 +57,14 @@ pub fn lint(text: &str, kind: PolicyType, surroundings: &Surroundings) -> Vec<Fi
         flaw::refused(text, kind, &mut report);
         return report.located(text);
     }
-    let reading = Reading::of(text);
+    let blanked = Blanked::of(text);
+    let reading = blanked.read();
     flaw::json(&reading, &mut report);
     match kind {
         PolicyType::Trust => trust::rules(&reading, surroundings, &mut report),
         _ => identity::rules(&reading, kind, &mut report),
     }
     flaw::version(&reading, kind, &mut report);
-    flaw::refused(&reading.plain, kind, &mut report);
+    flaw::refused(reading.plain, kind, &mut report);
     report.located(text)
 }

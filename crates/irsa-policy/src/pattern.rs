@@ -38,6 +38,9 @@ pub(crate) enum Part {
 impl Pattern {
     /// Compiles `text`.
     pub(crate) fn compile(text: &str, syntax: Syntax) -> Pattern {
+        if is_plain(text) {
+            return Pattern::Exact(text.into());
+        }
         Pattern::classify(variable::parts(text, syntax))
     }
 
@@ -125,6 +128,11 @@ impl Pattern {
             _ => Pattern::Glob(parts.into_boxed_slice()),
         }
     }
+}
+
+/// Whether nothing in `text` has a meaning in any syntax.
+fn is_plain(text: &str) -> bool {
+    !text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'$'))
 }
 
 /// Where the last `*` stood, and how much text it has swallowed so far.

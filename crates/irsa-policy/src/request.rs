@@ -217,18 +217,16 @@ impl<'de> Deserialize<'de> for Context {
     }
 }
 
-/// A condition key's name, folded to lower case and hashed.
+/// A condition key's name, hashed without regard to case.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     hash: u64,
-    folded: Box<str>,
     name: Box<str>,
 }
 
 impl Key {
     pub(crate) fn new(name: &str) -> Key {
-        let folded = name.to_ascii_lowercase().into_boxed_str();
-        Key { hash: folded_hash(name), folded, name: name.into() }
+        Key { hash: folded_hash(name), name: name.into() }
     }
 
     /// The name as it was written.
@@ -239,7 +237,7 @@ impl Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
-        self.hash == other.hash && self.folded == other.folded
+        self.hash == other.hash && self.name.eq_ignore_ascii_case(&other.name)
     }
 }
 

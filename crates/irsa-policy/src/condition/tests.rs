@@ -5,6 +5,7 @@ fn condition(operator: &str, key: &str, wanted: &[&str]) -> Condition {
     let text = |value: &str| Text { value: value.to_owned(), span: Span::default() };
     let text = ConditionText {
         operator: text(operator),
+        parsed: Operator::parse(operator),
         key: text(key),
         values: wanted.iter().map(|value| text(value)).collect(),
     };

@@ -4,6 +4,7 @@
 //! duplicate keys (AWS: "IAM JSON policy grammar", duplicate keys are not allowed) and anything beyond the size and depth
 //! that any accepted policy can have. Grammar: RFC 8259.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -23,28 +24,28 @@ pub struct Span {
 
 /// A JSON value and where it stood.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
+pub(crate) struct Node<'t> {
+    pub(crate) value: Value<'t>,
     pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum Value<'t> {
     Null,
     Bool(bool),
     /// The number as it was written.
-    Number(String),
-    String(String),
-    Array(Vec<Node>),
-    Object(Vec<Member>),
+    Number(&'t str),
+    String(Cow<'t, str>),
+    Array(Vec<Node<'t>>),
+    Object(Vec<Member<'t>>),
 }
 
 /// One `"key": value` of an object.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Member {
-    pub(crate) key: String,
+pub(crate) struct Member<'t> {
+    pub(crate) key: Cow<'t, str>,
     pub(crate) key_span: Span,
-    pub(crate) node: Node,
+    pub(crate) node: Node<'t>,
 }
 
 /// Why a text is not JSON that we accept.
@@ -99,7 +100,7 @@ impl fmt::Display for Reason {
 }
 
 /// Reads one document.
-pub(crate) fn read(text: &str) -> Result<Node, JsonError> {
+pub(crate) fn read(text: &str) -> Result<Node<'_>, JsonError> {
     if text.len() > MAX_BYTES {
         return Err(JsonError { reason: Reason::TooLong, at: MAX_BYTES });
     }
@@ -107,7 +108,7 @@ pub(crate) fn read(text: &str) -> Result<Node, JsonError> {
 }
 
 /// Reads a document of any length and keeps every duplicate key, for lint to tell them.
-pub(crate) fn read_with_duplicates(text: &str) -> Result<Node, JsonError> {
+pub(crate) fn read_with_duplicates(text: &str) -> Result<Node<'_>, JsonError> {
     read_with(text, Duplicates::Keep)
 }
 
@@ -115,14 +116,14 @@ pub(crate) fn read_with_duplicates(text: &str) -> Result<Node, JsonError> {
 const FEW_MEMBERS: usize = 8;
 
 /// Whether an object has the key already; `seen` are its keys once there are many.
-fn is_repeated(members: &[Member], seen: &mut HashSet<String>, key: &str) -> bool {
+fn is_repeated<'t>(members: &[Member<'t>], seen: &mut HashSet<Cow<'t, str>>, key: &Cow<'t, str>) -> bool {
     if members.len() < FEW_MEMBERS {
-        return members.iter().any(|member| member.key == key);
+        return members.iter().any(|member| member.key == *key);
     }
     if seen.is_empty() {
         seen.extend(members.iter().map(|member| member.key.clone()));
     }
-    !seen.insert(key.to_owned())
+    !seen.insert(key.clone())
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -131,7 +132,7 @@ enum Duplicates {
     Keep,
 }
 
-fn read_with(text: &str, duplicates: Duplicates) -> Result<Node, JsonError> {
+fn read_with(text: &str, duplicates: Duplicates) -> Result<Node<'_>, JsonError> {
     let mut reader = Reader { bytes: text.as_bytes(), text, at: 0, depth: 0, duplicates };
     reader.space()?;
     if reader.peek().is_none() {
@@ -153,8 +154,8 @@ struct Reader<'a> {
     duplicates: Duplicates,
 }
 
-impl Reader<'_> {
-    fn value(&mut self) -> Result<Node, JsonError> {
+impl<'t> Reader<'t> {
+    fn value(&mut self) -> Result<Node<'t>, JsonError> {
         let start = self.at;
         let value = match self.peek() {
             Some(b'{') => self.nested(Self::object)?,
@@ -171,7 +172,10 @@ impl Reader<'_> {
         Ok(Node { value, span: Span { start, end: self.at } })
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Value, JsonError>) -> Result<Value, JsonError> {
+    fn nested(
+        &mut self,
+        read: fn(&mut Self) -> Result<Value<'t>, JsonError>,
+    ) -> Result<Value<'t>, JsonError> {
         if self.depth == MAX_DEPTH {
             return self.fail(Reason::TooDeep);
         }
@@ -182,8 +186,8 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn object(&mut self) -> Result<Value, JsonError> {
-        let mut members: Vec<Member> = Vec::new();
+    fn object(&mut self) -> Result<Value<'t>, JsonError> {
+        let mut members = Vec::new();
         let mut seen = HashSet::new();
         self.space()?;
         if self.take(b'}') {
@@ -201,7 +205,7 @@ impl Reader<'_> {
             };
             let key_span = Span { start, end: self.at };
             if self.duplicates == Duplicates::Refuse && is_repeated(&members, &mut seen, &key) {
-                return Err(JsonError { reason: Reason::DuplicateKey(key), at: start });
+                return Err(JsonError { reason: Reason::DuplicateKey(key.into_owned()), at: start });
             }
             self.space()?;
             self.need(b':', "`:` after the key")?;
@@ -216,7 +220,7 @@ impl Reader<'_> {
         }
     }
 
-    fn array(&mut self) -> Result<Value, JsonError> {
+    fn array(&mut self) -> Result<Value<'t>, JsonError> {
         let mut items = Vec::new();
         self.space()?;
         if self.take(b']') {
@@ -236,20 +240,21 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
+    fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
         self.at += 1;
-        let mut out = String::new();
+        // Borrowed unless there are escapes: few strings of policies have any.
+        let mut out = Cow::Borrowed("");
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             let run = rest.iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)).count();
-            out.push_str(self.text.get(self.at..self.at + run).unwrap_or_default());
+            out += self.text.get(self.at..self.at + run).unwrap_or_default();
             self.at += run;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(out);
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => out.to_mut().push(self.escape()?),
                 Some(control) => return self.fail(Reason::Control(control)),
                 None => return self.fail(Reason::EndOfText),
             }
@@ -309,7 +314,7 @@ impl Reader<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<Value, JsonError> {
+    fn number(&mut self) -> Result<Value<'t>, JsonError> {
         let start = self.at;
         self.take(b'-');
         if !self.take(b'0') && self.digits() == 0 {
@@ -324,7 +329,7 @@ impl Reader<'_> {
                 return self.fail(Reason::Number);
             }
         }
-        Ok(Value::Number(self.text.get(start..self.at).unwrap_or_default().to_owned()))
+        Ok(Value::Number(self.text.get(start..self.at).unwrap_or_default()))
     }
 
     fn digits(&mut self) -> usize {
@@ -334,7 +339,7 @@ impl Reader<'_> {
         count
     }
 
-    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, JsonError> {
+    fn word(&mut self, word: &'static str, value: Value<'t>) -> Result<Value<'t>, JsonError> {
         if self.bytes.get(self.at..).unwrap_or_default().starts_with(word.as_bytes()) {
             self.at += word.len();
             return Ok(value);

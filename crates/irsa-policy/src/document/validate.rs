@@ -8,7 +8,7 @@ mod resource;
 
 use super::path::Path;
 use super::{Clause, ConditionText, Document, Effect, PolicyType, Problem, Span, Statement, Text};
-use crate::condition::{self, Family, Operator};
+use crate::condition::{self, Family};
 use crate::pattern::{Pattern, Syntax};
 use crate::request::Context;
 
@@ -40,9 +40,9 @@ pub(crate) fn validate(document: &Document, kind: PolicyType) -> Result<(), Prob
     each(document, |statement, path| principal::values(statement.principal.as_ref(), path, kind))
 }
 
-fn each(
-    document: &Document,
-    mut check: impl FnMut(&Statement, Path<'_>) -> Result<(), Problem>,
+fn each<'d>(
+    document: &'d Document,
+    mut check: impl FnMut(&'d Statement, Path<'_>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     document
         .statements
@@ -62,7 +62,7 @@ fn problem(
 
 /// AWS reads an operator with its structure, before anything that depends on the type.
 fn operators(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
-    let unknown = |text: &&ConditionText| Operator::parse(&text.operator.value).is_none();
+    let unknown = |text: &&ConditionText| text.parsed.is_none();
     let Some(text) = statement.conditions.iter().find(unknown) else { return Ok(()) };
     let operator = &text.operator;
     let path = format!("{path}.Condition.{}", operator.value);
@@ -124,7 +124,7 @@ fn legacy(statement: &Statement, path: Path<'_>) -> Result<(), Problem> {
         return Err(problem(LEGACY, reason, format!("{path}.Effect"), effect.span));
     }
     for condition in &statement.conditions {
-        let family = Operator::parse(&condition.operator.value).map(|operator| operator.family);
+        let family = condition.parsed.map(|operator| operator.family);
         if !matches!(family, Some(Family::Date(_))) {
             continue;
         }
@@ -146,7 +146,7 @@ fn sids(document: &Document, kind: PolicyType) -> Result<(), Problem> {
     let mut seen = std::collections::HashSet::new();
     each(document, |statement, path| {
         let Some(sid) = statement.sid.as_ref().filter(|sid| !sid.value.is_empty()) else { return Ok(()) };
-        if !seen.insert(sid.value.clone()) {
+        if !seen.insert(sid.value.as_str()) {
             let message = "Statement IDs (SID) in a single policy must be unique.";
             let reason = format!("the Sid `{}` is taken", sid.value);
             return Err(problem(message, reason, format!("{path}.Sid"), sid.span));
@@ -228,9 +228,8 @@ const TRUST_ACTIONS: &[&str] = &[
 ];
 
 fn trust_action(action: &Text, path: Path<'_>) -> Result<(), Problem> {
-    let syntax = Syntax { wildcards: true, variables: false };
-    let pattern = Pattern::compile(&action.value.to_ascii_lowercase(), syntax);
-    if TRUST_ACTIONS.iter().any(|known| pattern.matches(known, Context::EMPTY)) {
+    let pattern = Pattern::compile(&action.value, Syntax { wildcards: true, variables: false });
+    if TRUST_ACTIONS.iter().any(|known| pattern.matches_ignoring_case(known, Context::EMPTY)) {
         return Ok(());
     }
     let message = "AssumeRole policy may only specify STS AssumeRole actions";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::finding::{Fix, MAX_FINDINGS, Report};
 use super::group::{member, source};
 use super::issuer::placeholders;
-use super::reading::{Block, Entry, Reading, Statement};
+use super::reading::{Blanked, Block, Entry, Reading, Statement};
 use super::rules::{J001, J002, J003, T038, T039};
 use super::show::{listed, shown};
 use super::{Edit, group::Group};
@@ -68,7 +68,8 @@ pub(super) fn refused(text: &str, kind: PolicyType, report: &mut Report) {
     if is_told {
         return;
     }
-    let fix = (path == "Version" && message.contains("2012-10-17")).then(|| version_fix(&Reading::of(text)));
+    let fix =
+        (path == "Version" && message.contains("2012-10-17")).then(|| version_fix(&Blanked::of(text).read()));
     let unfilled = placeholders(source(text, span));
     let hint = match unfilled.as_slice() {
         // Of a whole statement or document this says nothing.
@@ -125,7 +126,7 @@ fn whole_line(text: &str, span: Span) -> Span {
 }
 
 /// Members of one object with the same name, outside of conditions.
-fn duplicates(reading: &Reading<'_>, node: &Node, path: &str, report: &mut Report) {
+fn duplicates(reading: &Reading<'_>, node: &Node<'_>, path: &str, report: &mut Report) {
     match &node.value {
         Value::Array(nodes) => {
             for (index, node) in nodes.iter().enumerate() {
@@ -133,9 +134,9 @@ fn duplicates(reading: &Reading<'_>, node: &Node, path: &str, report: &mut Repor
             }
         }
         Value::Object(members) => {
-            let mut seen: HashMap<&str, &Node> = HashMap::new();
+            let mut seen: HashMap<&str, &Node<'_>> = HashMap::new();
             for (index, Member { key, key_span, node: value }) in members.iter().enumerate() {
-                let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let here = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
                 if let Some(first) = seen.insert(key, value) {
                     let reason = format!(
                         "{} is written twice in one object; AWS refuses that, others take the last one",
@@ -155,8 +156,8 @@ fn duplicates(reading: &Reading<'_>, node: &Node, path: &str, report: &mut Repor
     }
 }
 
-fn children(node: &Node, members: &[Member]) -> Group {
-    let child = |member: &Member| Span { start: member.key_span.start, end: member.node.span.end };
+fn children(node: &Node<'_>, members: &[Member<'_>]) -> Group {
+    let child = |member: &Member<'_>| Span { start: member.key_span.start, end: member.node.span.end };
     Group { span: node.span, children: members.iter().map(child).collect() }
 }
 

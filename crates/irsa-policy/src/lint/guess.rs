@@ -1,6 +1,6 @@
 //! Which type a document has, when nothing says so.
 
-use super::reading::{Reading, Statement};
+use super::reading::{Blanked, Statement};
 use crate::document::{PolicyType, PrincipalKind};
 
 /// The type that a document most likely has; `None` when it is no policy document at all (no object with `Statement`).
@@ -10,7 +10,7 @@ pub fn guess(text: &str) -> Option<PolicyType> {
     if text.len() > super::reading::MAX_BYTES {
         return None;
     }
-    let document = Reading::of(text).document;
+    let document = Blanked::of(text).read().document;
     document.statement_key?;
     let mut speaking = document.statements.iter().filter(|statement| speaks_to_someone(statement)).peekable();
     if speaking.peek().is_none() {

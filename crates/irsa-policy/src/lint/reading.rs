@@ -10,15 +10,24 @@ use crate::document::{Effect, Member, Node, PrincipalKind, Span, Text, Value, re
 /// The longest text that is read at all, in bytes; AWS's own limit is far below.
 pub(super) const MAX_BYTES: usize = 1_048_576;
 
+/// A document's text, and the same without what JSON does not have.
+#[derive(Debug)]
+pub(super) struct Blanked<'t> {
+    text: &'t str,
+    plain: String,
+    comments: Vec<Span>,
+    commas: Vec<Span>,
+}
+
 /// A document's text, and what it says.
 #[derive(Debug)]
 pub(super) struct Reading<'t> {
     pub(super) text: &'t str,
     /// The text with comments and stray commas blanked: as long as `text`.
-    pub(super) plain: String,
-    pub(super) comments: Vec<Span>,
-    pub(super) commas: Vec<Span>,
-    pub(super) root: Option<Node>,
+    pub(super) plain: &'t str,
+    pub(super) comments: &'t [Span],
+    pub(super) commas: &'t [Span],
+    pub(super) root: Option<Node<'t>>,
     pub(super) document: Document,
 }
 
@@ -150,10 +159,15 @@ pub(super) struct Entry {
     pub(super) values: Values,
 }
 
-impl<'t> Reading<'t> {
-    pub(super) fn of(text: &'t str) -> Reading<'t> {
+impl<'t> Blanked<'t> {
+    pub(super) fn of(text: &'t str) -> Blanked<'t> {
         let (plain, comments, commas) = blank(text);
-        let root = read_with_duplicates(&plain).ok();
+        Blanked { text, plain, comments, commas }
+    }
+
+    pub(super) fn read(&self) -> Reading<'_> {
+        let Blanked { text, plain, comments, commas } = self;
+        let root = read_with_duplicates(plain).ok();
         let document = root.as_ref().map(document).unwrap_or_default();
         Reading { text, plain, comments, commas, root, document }
     }
@@ -217,10 +231,10 @@ fn comment(bytes: &[u8]) -> usize {
     1
 }
 
-fn document(root: &Node) -> Document {
+fn document(root: &Node<'_>) -> Document {
     let mut document = Document { group: group(root), ..Document::default() };
     for Member { key, key_span, node } in members(root) {
-        match key.as_str() {
+        match &**key {
             "Version" => document.version = text(node),
             "Statement" => {
                 document.statement_key = Some(*key_span);
@@ -239,12 +253,12 @@ fn document(root: &Node) -> Document {
     document
 }
 
-fn statement(index: usize, node: &Node) -> Statement {
+fn statement(index: usize, node: &Node<'_>) -> Statement {
     let mut statement = Statement { index, group: group(node), ..Statement::default() };
     for (place, Member { key, key_span, node }) in members(node).iter().enumerate() {
-        let key_text = || Text { value: key.clone(), span: *key_span };
+        let key_text = || Text { value: key.to_string(), span: *key_span };
         let element = || Some(Element { member: place, key: key_text(), values: values(node) });
-        match key.as_str() {
+        match &**key {
             "Sid" => statement.sid = Some(place),
             "Effect" => {
                 statement.effect =
@@ -271,13 +285,13 @@ fn statement(index: usize, node: &Node) -> Statement {
     statement
 }
 
-fn principal(member: usize, key: Text, node: &Node) -> Principal {
+fn principal(member: usize, key: Text, node: &Node<'_>) -> Principal {
     let mut principal = Principal { member, key, entries: Vec::new(), lists: Vec::new() };
     if let Some(text) = text(node) {
         principal.entries.push(Trusted { kind: PrincipalKind::Aws, text });
     }
     for Member { key, node, .. } in members(node) {
-        let kind = match key.as_str() {
+        let kind = match &**key {
             "AWS" => PrincipalKind::Aws,
             "Federated" => PrincipalKind::Federated,
             "Service" => PrincipalKind::Service,
@@ -291,22 +305,22 @@ fn principal(member: usize, key: Text, node: &Node) -> Principal {
     principal
 }
 
-fn block(place: usize, Member { key, key_span, node }: &Member) -> Block {
+fn block(place: usize, Member { key, key_span, node }: &Member<'_>) -> Block {
     let entries = members(node).iter().enumerate().map(|(member, Member { key, key_span, node })| Entry {
         member,
-        key: Text { value: key.clone(), span: *key_span },
+        key: Text { value: key.to_string(), span: *key_span },
         values: values(node),
     });
     Block {
         member: place,
-        operator: Text { value: key.clone(), span: *key_span },
+        operator: Text { value: key.to_string(), span: *key_span },
         parsed: Operator::parse(key),
         group: group(node),
         entries: entries.collect(),
     }
 }
 
-fn values(node: &Node) -> Values {
+fn values(node: &Node<'_>) -> Values {
     match &node.value {
         Value::Array(nodes) => Values {
             span: node.span,
@@ -317,23 +331,24 @@ fn values(node: &Node) -> Values {
     }
 }
 
-fn text(node: &Node) -> Option<Text> {
+fn text(node: &Node<'_>) -> Option<Text> {
     let value = match &node.value {
-        Value::String(value) | Value::Number(value) => value.clone(),
+        Value::String(value) => value.to_string(),
+        Value::Number(value) => (*value).to_owned(),
         Value::Bool(value) => value.to_string(),
         _ => return None,
     };
     Some(Text { value, span: node.span })
 }
 
-fn members(node: &Node) -> &[Member] {
+fn members<'n, 't>(node: &'n Node<'t>) -> &'n [Member<'t>] {
     match &node.value {
         Value::Object(members) => members,
         _ => &[],
     }
 }
 
-fn group(node: &Node) -> Group {
+fn group(node: &Node<'_>) -> Group {
     let children = match &node.value {
         Value::Object(members) => members
             .iter()

@@ -27,7 +27,7 @@ use crate::request::Context;
 pub(super) fn rules(reading: &Reading<'_>, around: &Surroundings, report: &mut Report) {
     let doors = reading.document.statements.iter().filter_map(Door::of).collect();
     let trust =
-        Trust { text: reading.text, plain: &reading.plain, document: &reading.document, doors, around };
+        Trust { text: reading.text, plain: reading.plain, document: &reading.document, doors, around };
     principal::rules(&trust, report);
     action::rules(&trust, report);
     key::rules(&trust, report);

@@ -5,7 +5,7 @@
 //! messages), and a `*` that ends an earlier part does not run over the next colon (the page on `Resource` says that it can,
 //! and in the same sentence advises against it; matching less is the safer reading for an Allow).
 
-use super::{Pattern, Syntax};
+use super::{Pattern, Syntax, is_plain};
 use crate::arn::ArnText;
 use crate::request::Context;
 
@@ -22,18 +22,18 @@ pub(crate) enum ArnPattern {
 impl ArnPattern {
     /// Compiles an element of `Resource`: variables count only in the resource part (IAM User Guide, "Variables").
     pub(crate) fn resource(text: &str, variables: bool) -> Option<ArnPattern> {
-        ArnPattern::compile(text, [false, false, false, false, variables])
+        ArnPattern::compile(text, false, variables)
     }
 
     /// Compiles a value of an ARN condition operator; `None` when it is no ARN, so that it matches nothing.
     pub(crate) fn condition(text: &str, variables: bool) -> Option<ArnPattern> {
         if text == "*" {
-            return ArnPattern::compile("arn:*", [false; 5]);
+            return ArnPattern::compile("arn:*", false, false);
         }
         if variables && text.starts_with("${") {
             return Some(ArnPattern::Whole(Pattern::compile(text, Syntax { wildcards: true, variables })));
         }
-        ArnPattern::compile(text, [variables; 5])
+        ArnPattern::compile(text, variables, variables)
     }
 
     /// Whether `arn` is one, and matches.
@@ -87,38 +87,32 @@ impl ArnPattern {
         }
     }
 
-    fn compile(text: &str, variables: [bool; 5]) -> Option<ArnPattern> {
+    fn compile(text: &str, in_head: bool, in_resource: bool) -> Option<ArnPattern> {
         let mut rest = Some(text.strip_prefix("arn:")?);
-        let mut left = variables.len();
-        let parts = variables.map(|variables| {
-            left -= 1;
+        let pattern = |text, variables| Pattern::compile(text, Syntax { wildcards: true, variables });
+        if let Some((head, resource)) = plain_head(text) {
+            return Some(ArnPattern::Resource(head.into(), pattern(resource, in_resource)));
+        }
+        let mut part = |is_last: bool, variables| {
             let Some(text) = rest else { return Pattern::Any };
             // The resource part runs to the end, colons and all.
-            let (part, after) = match colon(text).filter(|_| left > 0) {
+            let (part, after) = match colon(text).filter(|_| !is_last) {
                 Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
                 None => (text, None),
             };
             rest = after;
-            Pattern::compile(part, Syntax { wildcards: true, variables })
-        });
-        Some(ArnPattern::sorted(parts))
+            pattern(part, variables)
+        };
+        let head = [(); 4].map(|()| part(false, in_head));
+        let [partition, service, region, account] = head;
+        Some(ArnPattern::Parts([partition, service, region, account, part(true, in_resource)]))
     }
+}
 
-    fn sorted(parts: [Pattern; 5]) -> ArnPattern {
-        match parts {
-            [
-                Pattern::Exact(partition),
-                Pattern::Exact(service),
-                Pattern::Exact(region),
-                Pattern::Exact(account),
-                resource,
-            ] => {
-                let head = format!("arn:{partition}:{service}:{region}:{account}:");
-                ArnPattern::Resource(head.into(), resource)
-            }
-            parts => ArnPattern::Parts(parts),
-        }
-    }
+/// The text up to and with the fifth colon if nothing in it has a meaning, and the resource part.
+fn plain_head(text: &str) -> Option<(&str, &str)> {
+    let (fifth, _) = text.match_indices(':').nth(4)?;
+    text.split_at_checked(fifth + 1).filter(|(head, _)| is_plain(head))
 }
 
 /// The first colon outside of a variable: `${oidc.example.com:sub}` is one piece.
