@@ -4,7 +4,6 @@
 //! within the review's time, and only then is it decided ([`review`]). It is ready when its cache is synced and its
 //! certificate is valid ([`readiness`]).
 
-mod connections;
 mod events;
 mod metrics;
 pub mod readiness;
@@ -34,6 +33,7 @@ use crate::accounts::live::LiveLookup;
 use crate::admission::Decision;
 use crate::api_server::ApiServer;
 use crate::certificates::Current;
+use crate::connections::{self, Limits};
 use crate::mutate::{Identities, Mapping, Settings};
 use crate::watch::WatchHealth;
 use events::Events;
@@ -133,13 +133,17 @@ impl Webhook {
         if self.options.events {
             sources.spawn(Arc::clone(&self).send_events(api, ended.clone()));
         }
-        let reviews = {
-            let webhook = Arc::clone(&self);
-            connections::serve_tls(https, config, webhook, ended.clone(), connections.clone())
+        let webhook = Arc::clone(&self);
+        let reviews = move |request| {
+            let webhook = Arc::clone(&webhook);
+            async move { webhook.answer(request).await }
         };
-        connections.spawn(reviews);
-        let metrics = connections::serve_plain(plain, Arc::clone(&self), ended.clone(), connections.clone());
-        connections.spawn(metrics);
+        let (limits, tracker) = (Limits::default(), connections.clone());
+        connections.spawn(connections::serve(https, Some(config), limits, reviews, ended.clone(), tracker));
+        let webhook = Arc::clone(&self);
+        let metrics = move |request| std::future::ready(webhook.answer_plain(&request));
+        let (limits, tracker) = (Limits::default(), connections.clone());
+        connections.spawn(connections::serve(plain, None, limits, metrics, ended.clone(), tracker));
 
         stop.cancelled().await;
         self.is_draining.store(true, Ordering::Relaxed);

@@ -1,0 +1,177 @@
+//! Connections of the servers here: accepting, TLS, HTTP/1.1 and HTTP/2, limits, and the end.
+//!
+//! What is answered is the caller's: a function from a request to its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The most time for a TLS handshake, and for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// An HTTP/2 connection that does not answer a ping for so long is dead.
+const PING: Duration = Duration::from_secs(20);
+/// Connections are closed by us so long after the listening has ended.
+const SETTLE: Duration = Duration::from_millis(500);
+/// The most time that a connection that was told to end may take, where it has a longest life at all.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// What clients may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// So many connections at once; the next ones wait.
+    pub(crate) connections: usize,
+    /// The largest head of a request, in bytes; without one, hyper's own limits.
+    pub(crate) head: Option<usize>,
+    /// So many requests at once on an HTTP/2 connection.
+    pub(crate) streams: u32,
+    /// So long a connection lives, when strangers may open them: it is ended between two requests.
+    pub(crate) life: Option<Duration>,
+}
+
+impl Default for Limits {
+    /// For clients that are known.
+    fn default() -> Self {
+        Self { connections: 4_096, head: None, streams: 1_000, life: None }
+    }
+}
+
+impl Limits {
+    /// For a port that anybody reaches.
+    #[must_use]
+    pub(crate) fn public() -> Self {
+        Self { head: Some(16 * 1024), streams: 100, life: Some(Duration::from_secs(300)), ..Self::default() }
+    }
+}
+
+/// Answers on `listener`, over TLS when there is a `tls` configuration (HTTP/2 then, too), until `stop`. Connections are tasks of
+/// `connections`, which the caller waits for.
+pub(crate) async fn serve<A, F>(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    limits: Limits,
+    answer: A,
+    stop: CancellationToken,
+    connections: TaskTracker,
+) where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let acceptor = tls.map(TlsAcceptor::from);
+    let builder = builder(&limits);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    while let Some((stream, place)) = accept(&listener, &places, &stop).await {
+        let (builder, answer, stop, acceptor) =
+            (builder.clone(), answer.clone(), stop.clone(), acceptor.clone());
+        connections.spawn(async move {
+            let _place = place;
+            match acceptor {
+                None => converse(stream, &builder.http1_only(), answer, limits.life, &stop).await,
+                Some(acceptor) => {
+                    let handshake = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await;
+                    let Ok(Ok(stream)) = handshake else { return };
+                    converse(stream, &builder, answer, limits.life, &stop).await;
+                }
+            }
+        });
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(limits.streams);
+    if let Some(head) = limits.head {
+        builder.http1().max_buf_size(head);
+        builder.http2().max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX));
+    }
+    builder
+}
+
+/// The requests of one connection, to its end.
+async fn converse<S, A, F>(
+    stream: S,
+    builder: &Builder<TokioExecutor>,
+    answer: A,
+    life: Option<Duration>,
+    stop: &CancellationToken,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stopped(stop) => connection.as_mut().graceful_shutdown(),
+        () = lived(life) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(LAST_ANSWERS, connection).await;
+            return;
+        }
+    }
+    let _ = connection.await;
+}
+
+async fn lived(life: Option<Duration>) {
+    match life {
+        Some(life) => tokio::time::sleep(life).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Some time after `stop`: a request may be on its way, and HTTP/1.1 has no word for "not this one any more". Its answer tells
+/// the client to close the connection.
+async fn stopped(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(SETTLE).await;
+}
+
+/// The next connection and its place; none once the server stops. An error of one connection (or a lack of file descriptors)
+/// must not end the listening.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    loop {
+        let next = async {
+            let place = Arc::clone(places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = stop.run_until_cancelled(next).await?;
+        match (accepted, place) {
+            (Ok((stream, _)), Ok(place)) => {
+                let _ = stream.set_nodelay(true);
+                return Some((stream, place));
+            }
+            (Err(error), _) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            (_, Err(_closed)) => return None,
+        }
+    }
+}
