@@ -10,6 +10,7 @@ mod kubernetes;
 mod mutation;
 mod output;
 mod pod;
+mod process;
 mod serve;
 mod workloads;
 

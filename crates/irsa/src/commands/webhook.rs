@@ -15,14 +15,13 @@ use irsa_cluster::certificates::managed::{Names, manage};
 use irsa_cluster::webhook::tls::{TlsOptions, TlsVersion};
 use irsa_cluster::webhook::{Options, Webhook};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::webhook::{CertificateFlags, OnFailure, TlsMinVersion, Webhook as Flags};
 use crate::error::CliError;
 use crate::output::{FAINT, STRONG, note, print};
+use crate::process::{log_to_stderr, stopped_by_signals};
 
 /// The ConfigMap's name, which upstream has no flag for.
 const CONFIG_MAP: &str = "pod-identity-webhook";
@@ -36,7 +35,7 @@ pub(crate) async fn webhook(flags: Flags) -> Result<ExitCode, CliError> {
         },
         None => flags,
     };
-    log_to_stderr(flags.accepted.verbosity);
+    log_to_stderr(flags.accepted.verbosity.is_some_and(|level| level >= 4));
     let stop = stopped_by_signals()?;
     let api = ApiServer::connect(flags.kubeconfig.as_deref(), flags.kube_api.as_deref()).await.map_err(
         |error| {
@@ -139,27 +138,6 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Ends at the first SIGTERM or SIGINT.
-fn stopped_by_signals() -> Result<CancellationToken, CliError> {
-    let listen_for = |kind| {
-        signal(kind)
-            .map_err(|error| CliError::undecided("IRSA-X009", format!("signals cannot be handled: {error}")))
-    };
-    let (mut terminate, mut interrupt) =
-        (listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        note("stopping");
-        stopped.cancel();
-    });
-    Ok(stop)
-}
-
 /// All addresses is those of both families, where the machine has IPv6.
 async fn bind(address: Option<IpAddr>, port: u16, flag: &str) -> Result<TcpListener, CliError> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
@@ -180,11 +158,4 @@ async fn bind(address: Option<IpAddr>, port: u16, flag: &str) -> Result<TcpListe
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, CliError> {
     listener.local_addr().map_err(|error| CliError::undecided("IRSA-X001", error.to_string()))
-}
-
-/// What an operator wants to read; more with `-v 4` or `RUST_LOG`.
-fn log_to_stderr(verbosity: Option<u8>) {
-    let level = if verbosity.is_some_and(|level| level >= 4) { "irsa_cluster=debug,info" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
