@@ -1,6 +1,7 @@
 //! The rules of policies that say what may be done: identity policies first, and where it makes sense all others.
 
 mod s3;
+mod size;
 
 use super::finding::Report;
 use super::operator;
@@ -27,6 +28,7 @@ pub(super) fn rules(reading: &Reading<'_>, kind: PolicyType, report: &mut Report
     if kind == PolicyType::Identity {
         s3::encryption(reading, report);
     }
+    size::rule(reading, kind, report);
 }
 
 /// Whether an action, which may be a pattern, is or includes this one.

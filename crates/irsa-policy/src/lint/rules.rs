@@ -78,4 +78,5 @@ rules! {
     I108 = "IRSA-I108", Error, "wildcard in the service";
     I109 = "IRSA-I109", Warning, "Deny that a missing key skips";
     I110 = "IRSA-I110", Security, "every action on every resource";
+    I111 = "IRSA-I111", Warning, "policy longer than AWS keeps";
 }

@@ -592,6 +592,34 @@ fn identity_policies() {
     }
 }
 
+/// At the limit of each type nothing is said, one character beyond it something is.
+#[test]
+fn lengths() {
+    let principal = r#""Principal":"*","#;
+    for (kind, limit, who, counts_space) in [
+        (PolicyType::Identity, 6_144, "", false),
+        (PolicyType::Boundary, 6_144, "", false),
+        (PolicyType::Session, 2_048, "", true),
+        (PolicyType::ServiceControl, 5_120, "", true),
+        (PolicyType::ResourceControl, 5_120, principal, true),
+        (PolicyType::Resource, 20_480, principal, false),
+    ] {
+        let padded = |length: usize, space: &str| {
+            let text = |name: &str| {
+                format!(
+                    r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny",{who}"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/{name}"}}]}}{space}"#
+                )
+            };
+            text(&"x".repeat(length - text("").len()))
+        };
+        let around = Surroundings::default();
+        check_in(&padded(limit, ""), kind, &around, &[]);
+        check_in(&padded(limit + 1, ""), kind, &around, &["I111"]);
+        let spaced = padded(limit + 1, " ");
+        check_in(&spaced, kind, &around, if counts_space { &["I111"] } else { &[] });
+    }
+}
+
 #[test]
 fn texts_that_are_no_json() {
     for (text, expected) in [

@@ -26,6 +26,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-I108", include_str!("../../../../../docs/errors/IRSA-I108.md")),
     ("IRSA-I109", include_str!("../../../../../docs/errors/IRSA-I109.md")),
     ("IRSA-I110", include_str!("../../../../../docs/errors/IRSA-I110.md")),
+    ("IRSA-I111", include_str!("../../../../../docs/errors/IRSA-I111.md")),
     ("IRSA-J001", include_str!("../../../../../docs/errors/IRSA-J001.md")),
     ("IRSA-J002", include_str!("../../../../../docs/errors/IRSA-J002.md")),
     ("IRSA-J003", include_str!("../../../../../docs/errors/IRSA-J003.md")),
