@@ -116,14 +116,14 @@ pub(crate) fn read_with_duplicates(text: &str) -> Result<Node<'_>, JsonError> {
 const FEW_MEMBERS: usize = 8;
 
 /// Whether an object has the key already; `seen` are its keys once there are many.
-fn is_repeated<'t>(members: &[Member<'t>], seen: &mut HashSet<Cow<'t, str>>, key: &Cow<'t, str>) -> bool {
+fn is_repeated(members: &[Member<'_>], seen: &mut HashSet<String>, key: &str) -> bool {
     if members.len() < FEW_MEMBERS {
-        return members.iter().any(|member| member.key == *key);
+        return members.iter().any(|member| member.key == key);
     }
     if seen.is_empty() {
-        seen.extend(members.iter().map(|member| member.key.clone()));
+        seen.extend(members.iter().map(|member| member.key.to_string()));
     }
-    !seen.insert(key.clone())
+    !seen.insert(key.to_owned())
 }
 
 #[derive(Clone, Copy, PartialEq)]
