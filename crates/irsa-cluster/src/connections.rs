@@ -2,13 +2,13 @@
 //!
 //! What is answered is the caller's: a function from a request to its answer.
 
+pub(crate) mod answer;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,6 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use answer::Answer;
 
 /// The most time for a TLS handshake, and for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +69,7 @@ pub(crate) async fn serve<A, F>(
     connections: TaskTracker,
 ) where
     A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Answer> + Send + 'static,
 {
     let acceptor = tls.map(TlsAcceptor::from);
     let builder = builder(&limits);
@@ -115,7 +117,7 @@ async fn converse<S, A, F>(
 ) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Answer> + Send + 'static,
 {
     let service = service_fn(move |request| {
         let answer = answer(request);

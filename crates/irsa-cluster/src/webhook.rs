@@ -20,9 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +31,7 @@ use crate::accounts::live::LiveLookup;
 use crate::admission::Decision;
 use crate::api_server::ApiServer;
 use crate::certificates::Current;
+use crate::connections::answer::{Answer, answer, method_not_allowed, not_found, text};
 use crate::connections::{self, Limits};
 use crate::mutate::{Identities, Mapping, Settings};
 use crate::watch::WatchHealth;
@@ -88,9 +87,6 @@ pub struct Webhook {
     random: AtomicU64,
     clock: fn() -> i64,
 }
-
-/// What a request is answered with.
-type Answer = Response<Full<Bytes>>;
 
 impl Webhook {
     /// A webhook that asks `api`, and tells the time by `clock`, in seconds since the epoch.
@@ -165,7 +161,7 @@ impl Webhook {
             "/healthz" | "/readyz" if !is_get => method_not_allowed("GET, HEAD"),
             "/healthz" => text(StatusCode::OK, "ok"),
             "/readyz" => self.readiness(),
-            _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+            _ => not_found(),
         };
         if is_http_1 && self.is_draining.load(Ordering::Relaxed) {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -182,7 +178,7 @@ impl Webhook {
             "/metrics" => self.metrics_text(),
             "/healthz" => text(StatusCode::OK, "ok"),
             "/readyz" => self.readiness(),
-            _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+            _ => not_found(),
         }
     }
 
@@ -191,21 +187,4 @@ impl Webhook {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         self.random.fetch_add(STEP, Ordering::Relaxed) >> 16
     }
-}
-
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
-    answer(status, "text/plain; charset=utf-8", text)
-}
-
-fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
-}
-
-fn method_not_allowed(allowed: &'static str) -> Answer {
-    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, format!("the method is not one of {allowed}\n"));
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-    answer
 }

@@ -9,6 +9,12 @@ use super::keys::IssuerKey;
 
 /// How long verifiers may keep what they fetched, in seconds.
 pub const MAX_AGE_SECONDS: i64 = 3_600;
+/// The `Cache-Control` of both documents, which says so.
+pub const CACHE_CONTROL: &str = "public, max-age=3600";
+/// The media type of the discovery document.
+pub const DISCOVERY_TYPE: &str = "application/json";
+/// The media type of the key set (RFC 7517 §8.5.2).
+pub const JWKS_TYPE: &str = "application/jwk-set+json";
 
 /// A document and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +40,12 @@ pub fn documents(issuer: &str, keys: &[IssuerKey]) -> Result<[Document; 2], Issu
     Ok([
         Document {
             path: PATH.trim_start_matches('/'),
-            media_type: "application/json",
+            media_type: DISCOVERY_TYPE,
             body: serde_json::to_vec(&discovery).unwrap_or_default(),
         },
         Document {
             path: JWKS_PATH.trim_start_matches('/'),
-            media_type: "application/jwk-set+json",
+            media_type: JWKS_TYPE,
             body: jwks.to_string().into_bytes(),
         },
     ])

@@ -24,6 +24,33 @@ pub struct State {
     /// When the API server began to sign with the newest key; absent while it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switched: Option<i64>,
+    /// The step whose documents are being written. It is recorded before the first of them and taken away after the last, so
+    /// that whoever comes after an interruption knows what to complete, and two who write at once meet here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// A step that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Which.
+    pub step: Step,
+    /// Since when, in Unix seconds.
+    pub since: i64,
+}
+
+/// A step that changes what is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// [`State::first`] or [`State::publish`].
+    Publish,
+    /// [`State::add`].
+    Add,
+    /// [`State::switch`].
+    Switch,
+    /// [`State::finish`].
+    Finish,
 }
 
 /// A published key.
@@ -91,7 +118,34 @@ impl State {
     #[must_use]
     pub fn first(issuer: &str, keys: &[IssuerKey], now: i64) -> State {
         let keys = keys.iter().map(|key| published(key, now)).collect();
-        State { issuer: issuer.to_owned(), keys, switched: None }
+        State { issuer: issuer.to_owned(), keys, switched: None, pending: None }
+    }
+
+    /// Publishes these keys again: those that are published already stay since when they were, the others begin now.
+    pub fn publish(&mut self, keys: &[IssuerKey], now: i64) {
+        for key in keys {
+            match self.keys.iter_mut().find(|known| known.kid == key.kid) {
+                Some(known) => known.jwk = key.jwk.clone(),
+                None => self.keys.push(published(key, now)),
+            }
+        }
+    }
+
+    /// The state while the documents of `step` are being written.
+    #[must_use]
+    pub fn begun(&self, step: Step, now: i64) -> State {
+        State { pending: Some(Pending { step, since: now }), ..self.clone() }
+    }
+
+    /// The state once they are written: keys that came with the step are published since now, not since it began.
+    #[must_use]
+    pub fn completed(&self, now: i64) -> State {
+        let mut state = self.clone();
+        if let Some(pending) = state.pending.take() {
+            let new = state.keys.iter_mut().filter(|key| key.published == pending.since);
+            new.for_each(|key| key.published = now);
+        }
+        state
     }
 
     /// The keys as they are published, newest last.
@@ -231,10 +285,41 @@ mod tests {
     }
 
     #[test]
+    fn a_key_counts_from_when_its_documents_were_written() {
+        let mut state = State::first("https://a", &[key("old")], START);
+        state.add(&key("new"), START + 10).unwrap();
+        let begun = state.begun(Step::Add, START + 10);
+        assert_eq!(begun.pending, Some(Pending { step: Step::Add, since: START + 10 }));
+        let later = START + DAY;
+        let completed = begun.completed(later);
+        assert_eq!(completed.pending, None);
+        let published: Vec<_> = completed.keys.iter().map(|key| key.published).collect();
+        assert_eq!(published, [START, later]);
+        assert_eq!(completed.next(later, DAY), Next::WaitForVerifiers { until: later + 3_600 });
+        assert_eq!(completed.completed(later + 1), completed, "once");
+    }
+
+    #[test]
+    fn publishing_again_forgets_nothing() {
+        let mut state = State::first("https://a", &[key("old")], START);
+        state.add(&key("new"), START + 10).unwrap();
+        state.switch(START + 3_610).unwrap();
+        let before = state.clone();
+        state.publish(&[key("new"), key("old")], START + 4_000);
+        assert_eq!(state, before);
+        state.publish(&[key("third")], START + 4_000);
+        assert_eq!(state.keys.last().unwrap().published, START + 4_000);
+    }
+
+    #[test]
     fn the_state_survives_being_written() {
         let mut state = State::first("https://a", &[key("old")], START);
         state.add(&key("new"), START + 1).unwrap();
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+        let begun = state.begun(Step::Add, START);
+        let text = serde_json::to_string(&begun).unwrap();
+        assert!(text.ends_with(r#""pending":{"step":"add","since":1795600000}}"#), "{text}");
+        assert_eq!(serde_json::from_str::<State>(&text).unwrap(), begun);
     }
 }
