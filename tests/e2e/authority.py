@@ -12,12 +12,13 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
+    """Without a key identifier: there are two ways to make one, and what others sign with this key may use the other."""
+
     def __init__(self, life=3650 * DAY, name="test authority"):
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = named(name)
         self.certificate = self._sign(self.name, self.key, life, [
             (x509.BasicConstraints(ca=True, path_length=0), True),
-            (x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False),
             (x509.KeyUsage(**{**NO_USE, "key_cert_sign": True, "crl_sign": True}), True)])
 
     @property

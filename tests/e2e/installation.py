@@ -54,19 +54,20 @@ class Installation:
             with contextlib.suppress(Refused):
                 self.admin.create(manifest)
             return
-        self.admin.create(manifest)
+        # A field that the API server does not know is an error.
+        self.admin.create(manifest, "?fieldValidation=Strict")
         self.made.append((manifest["kind"], metadata["name"], metadata.get("namespace")))
 
-    def start(self, *flags):
-        """One more replica, behind the Service."""
-        replica = Replica(self, f"webhook-{len(self.replicas)}", [*self.flags, *flags])
+    def start(self, is_awaited=True):
+        """One more replica, behind the Service once it is ready, or else at once."""
+        replica = Replica(self, f"webhook-{len(self.replicas)}", self.flags)
         self.replicas.append(replica)
+        if is_awaited:
+            until(lambda: replica.readiness()[0] == 200, of="readiness")
         self.service.backends.append(replica.port)
         return replica
 
-    def until_ready(self):
-        for replica in self.replicas:
-            until(lambda: replica.readiness()[0] == 200, of="readiness")
+    def until_trusted(self):
         until(lambda: len(self.bundles()) == 1 and self.bundles() != {None}, of="the caBundle")
         return self
 
@@ -150,10 +151,11 @@ class Service:
         started.wait()
 
     async def _forward(self, reader, writer):
-        for _ in range(len(self.backends)):
-            self.at += 1
+        self.at += 1
+        at, backends = self.at, list(self.backends)
+        for turn in range(len(backends)):
             try:
-                other = await asyncio.open_connection("127.0.0.1", self.backends[self.at % len(self.backends)])
+                other = await asyncio.open_connection("127.0.0.1", backends[(at + turn) % len(backends)])
             except OSError:
                 continue
             self.open.add(writer)

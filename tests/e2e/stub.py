@@ -206,7 +206,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for kind, value in told:
                 self.tell(kind, show(value))
             if new and not told and self.query.get("allowWatchBookmarks"):
-                self.tell("BOOKMARK", {"metadata": {"resourceVersion": str(since)}})
+                bookmark = {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"resourceVersion": str(since)}}
+                self.tell("BOOKMARK", show(bookmark))
 
     def tell(self, kind, value):
         self.wfile.write(json.dumps({"type": kind, "object": value}).encode() + b"\n")

@@ -67,7 +67,7 @@ def test_a_pod_reaches_its_bucket_and_no_other(cluster, aws, install, team, prov
     role = provided("app", payments.name, "app", "team-data")
     payments.account("app", role)
     payments.account("other", role)
-    installation.until_ready()
+    installation.until_trusted()
     payments.until_served("app", role)
 
     made = cluster.admin.create(deployment("app", payments.name, "app", env=[{"name": "MODE", "value": "e2e"}]))
