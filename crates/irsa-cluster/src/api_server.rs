@@ -3,6 +3,8 @@
 //!
 //! Objects are read into types of a few fields: a typed object would cost memory and time for all that nobody reads.
 
+mod context;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use http::{Request, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::WatchEvent;
 use serde::de::DeserializeOwned;
+
+pub use context::KubeconfigContext;
 
 /// The most time that one request may take; a watch lives longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -125,8 +129,14 @@ impl ApiServer {
         // Every request has its own deadline and its own retries.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(5));
-        let client =
-            kube::Client::try_from(config).map_err(|error| ConnectError::Client(with_causes(&error)))?;
+        let plugin = config.auth_info.exec.as_ref().and_then(|plugin| plugin.command.clone());
+        let client = kube::Client::try_from(config).map_err(|error| {
+            let cause = with_causes(&error);
+            ConnectError::Client(match plugin {
+                Some(plugin) => format!("{cause} (the plugin of the context's user is `{plugin}`)"),
+                None => cause,
+            })
+        })?;
         Ok(Self { client })
     }
 
@@ -196,16 +206,25 @@ impl ApiServer {
 pub const JSON: &str = "application/json";
 
 async fn configured(file: Option<&Path>, context: Option<&str>) -> Result<kube::Config, ConnectError> {
-    let unusable = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
-        file: file.map_or_else(|| "of kubectl".to_owned(), |file| file.display().to_string()),
-        cause: with_causes(&error),
-    };
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    kube::Config::from_custom_kubeconfig(kubeconfig(file)?, &options)
+        .await
+        .map_err(|error| unusable(file, &with_causes(&error)))
+}
+
+fn kubeconfig(file: Option<&Path>) -> Result<Kubeconfig, ConnectError> {
     let read = match file {
         Some(file) => Kubeconfig::read_from(file),
         None => Kubeconfig::read(),
     };
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    kube::Config::from_custom_kubeconfig(read.map_err(unusable)?, &options).await.map_err(unusable)
+    read.map_err(|error| unusable(file, &with_causes(&error)))
+}
+
+fn unusable(file: Option<&Path>, cause: &str) -> ConnectError {
+    ConnectError::Kubeconfig {
+        file: file.map_or_else(|| "of kubectl".to_owned(), |file| file.display().to_string()),
+        cause: cause.to_owned(),
+    }
 }
 
 fn parsed(url: &str) -> Result<http::Uri, ConnectError> {

@@ -179,37 +179,60 @@ pub(crate) enum AccountCommand {
     },
 }
 
-/// Which ServiceAccount of which cluster.
+/// Which cluster, and where its pods find AWS.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PodIdentity {
-    /// The hosted cluster
-    #[arg(long, value_name = "NAME")]
-    pub(crate) cluster: String,
-    /// The account that the cluster is in [default: the first]
-    #[arg(long, value_name = "ID")]
+    /// A hosted cluster, in place of a kubeconfig's
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kubeconfig", "context"])]
+    pub(crate) cluster: Option<String>,
+    /// The account that the hosted cluster is in [default: the first]
+    #[arg(long, value_name = "ID", requires = "cluster")]
     pub(crate) account: Option<AccountId>,
-    /// The cluster's region [default: the server's]
+    /// The region [default: the server's; at AWS, $AWS_REGION or $AWS_DEFAULT_REGION]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) context: KubeContext,
+    #[command(flatten)]
+    pub(crate) services: Services,
+}
+
+/// Where the pods of a kubeconfig's cluster find AWS.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Services {
+    /// Where AWS's services are for a kubeconfig's cluster [default: AWS itself]
+    #[arg(long, value_name = "URL", conflicts_with = "cluster")]
+    pub(crate) endpoint: Option<url::Url>,
+    /// The certificate authorities of the endpoint, in PEM
+    #[arg(long, value_name = "FILE", requires = "endpoint")]
+    pub(crate) endpoint_ca: Option<PathBuf>,
+    /// AWS's services are those of the running `irsa up`
+    #[arg(long, conflicts_with_all = ["cluster", "endpoint"])]
+    pub(crate) local: bool,
 }
 
 /// `irsa exec`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  irsa exec --cluster dev -n dev --service-account s3-app -- aws s3 ls
-  irsa exec --cluster dev -n dev --service-account s3-app -- env
+  irsa exec --cluster dev -n dev --service-account s3-app -- aws s3 ls     a hosted cluster
+  irsa exec --context prod -n dev --service-account s3-app -- aws s3 ls    a cluster of your own, at AWS
+  irsa exec -n dev --pod web-5d4f -- aws sts get-caller-identity           with a token of that pod
+  irsa exec --local -n dev --sa s3-app -- aws s3 ls                        your own cluster, AWS by `irsa up`
 Only the child gets the identity; its exit code is returned.")]
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) data: Data,
     #[command(flatten)]
     pub(crate) identity: PodIdentity,
-    /// The ServiceAccount's namespace
-    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
-    pub(crate) namespace: String,
-    /// The ServiceAccount
-    #[arg(long, visible_alias = "sa", value_name = "NAME", default_value = "default")]
-    pub(crate) service_account: String,
+    /// The ServiceAccount's namespace [default: the context's, or `default`]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// The ServiceAccount [default: the pod's, or `default`]
+    #[arg(long, visible_alias = "sa", value_name = "NAME")]
+    pub(crate) service_account: Option<String>,
+    /// A pod of the kubeconfig's cluster that the token is bound to: it ends with the pod
+    #[arg(long, value_name = "NAME", conflicts_with = "cluster")]
+    pub(crate) pod: Option<String>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
@@ -218,7 +241,9 @@ pub(crate) struct Exec {
 /// `irsa run`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  irsa run --cluster dev -f service-account.yaml -f pod.yaml
+  irsa run --cluster dev -f service-account.yaml -f pod.yaml    a hosted cluster
+  irsa run --context kind-dev --local -f pod.yaml               a cluster of your own, AWS by `irsa up`
+In a cluster of your own nothing is made or changed without --approve.
 Does the webhook's and the kubelet's part for the identity, nothing more: no image is pulled, no container isolates the process.")]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -228,9 +253,12 @@ pub(crate) struct Run {
     /// A manifest: Namespaces and ServiceAccounts are applied, the Pod is run (repeatable)
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// The namespace of manifests that name none
-    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
-    pub(crate) namespace: String,
+    /// Make and change the manifests' Namespaces and ServiceAccounts also in a cluster of your own
+    #[arg(long)]
+    pub(crate) approve: bool,
+    /// The namespace of manifests that name none [default: the context's, or `default`]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
     /// The container to run, if the pod has several
     #[arg(short, long, value_name = "NAME")]
     pub(crate) container: Option<String>,

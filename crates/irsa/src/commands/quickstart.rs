@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::actor::{Actor, Outcome};
 use super::{up, why};
-use crate::cli::{Data, PodIdentity, Quickstart, Up};
+use crate::cli::{Data, Quickstart, Up};
 use crate::client::Client;
 use crate::data_folder::DataFolder;
 use crate::error::CliError;
@@ -87,21 +87,22 @@ async fn tell(story: &Story, folder: &DataFolder, arguments: &Quickstart) -> Res
     story.done(&role);
 
     story.step("the ServiceAccount, annotated with the role");
-    let which = PodIdentity { cluster: CLUSTER.to_owned(), account: None, region: None };
+    let which = pod::HostedCluster { name: CLUSTER.to_owned(), account: None, region: None };
     let manifest = serde_json::json!({
         "apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE, "annotations": {"eks.amazonaws.com/role-arn": role}},
     });
-    let access = pod::Access::to(&client, folder, &which).await?;
+    let cluster = pod::Cluster::hosted(&client, folder, &which).await?;
     let collection = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts");
-    let made = access.kubernetes(Method::POST, &collection, &manifest).await?;
+    let made = cluster.kubernetes(Method::POST, &collection, &manifest).await?;
     if !made.ok() {
-        return Err(access.refused(&made));
+        return Err(cluster.refused(&made));
     }
     story.done(&format!("{NAMESPACE}/{SERVICE_ACCOUNT} → {role}"));
 
     story.step("a pod of it: the webhook's variables and a projected token");
-    let pod = pod::identity(&client, folder, &which, NAMESPACE, SERVICE_ACCOUNT, None).await?;
+    let pod = pod::Pod::of_command(SERVICE_ACCOUNT);
+    let pod = cluster.identity_of_command(NAMESPACE, SERVICE_ACCOUNT, pod).await?;
     story.done("AWS_DEFAULT_REGION AWS_REGION AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE");
     let as_pod = actor.as_pod(&pod, folder)?;
 

@@ -1,72 +1,66 @@
-//! A hosted cluster, reached as its users reach it: `DescribeCluster`, a bearer token, the Kubernetes API.
+//! The cluster whose ServiceAccounts are used: one that we host, or one of the user's own by a kubeconfig's context. Both
+//! are asked the same questions, by the same paths and bodies of the Kubernetes API.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{Method, Request};
-use irsa_wire::sigv4::{Credentials, presign};
+use http::Method;
 use serde_json::Value;
 
-use crate::cli::PodIdentity;
-use crate::client::{Answer, Client, Signer};
+use super::context::Context;
+use super::hosted::{Hosted, HostedCluster};
+use super::services::AwsServices;
+use crate::cli::{Data, PodIdentity};
+use crate::client::{Answer, Client};
 use crate::data_folder::DataFolder;
 use crate::error::CliError;
-use crate::serve::now;
-
-/// The life that `aws eks get-token` asks for.
-const TOKEN_SECONDS: u32 = 60;
 
 /// A cluster, and who uses it.
-pub(crate) struct Access {
-    client: Client,
-    signer: Signer,
-    name: String,
-    /// The URL of its Kubernetes API.
-    url: String,
+pub(crate) enum Cluster {
+    /// One that we host.
+    Hosted(Hosted),
+    /// One of the user's own.
+    Context(Context),
 }
 
-impl Access {
-    /// Finds the cluster, as the account's administrator.
-    pub(crate) async fn to(
+impl Cluster {
+    /// Finds the cluster that the flags name: `--cluster`, or else a kubeconfig's context.
+    pub(crate) async fn reach(which: &PodIdentity, data: &Data) -> Result<Self, CliError> {
+        let Some(name) = &which.cluster else {
+            return Context::reach(which, data).await.map(Self::Context);
+        };
+        let folder = DataFolder::at(data.folder.as_deref())?;
+        let client = Client::of(&folder)?;
+        let named =
+            HostedCluster { name: name.clone(), account: which.account, region: which.region.clone() };
+        Self::hosted(&client, &folder, &named).await
+    }
+
+    /// A hosted cluster of a server that is known.
+    pub(crate) async fn hosted(
         client: &Client,
         folder: &DataFolder,
-        which: &PodIdentity,
+        named: &HostedCluster,
     ) -> Result<Self, CliError> {
-        let key = folder.key(which.account)?;
-        let signer = Signer {
-            access_key_id: key.access_key_id,
-            secret_access_key: key.secret_access_key,
-            session_token: None,
-        };
-        let mut server = client.server().clone();
-        if let Some(region) = &which.region {
-            server.region.clone_from(region);
-        }
-        let authority = std::fs::read_to_string(folder.path().join("ca.pem")).ok();
-        let client = Client::new(server, authority.as_deref())?;
-
-        let name = which.cluster.clone();
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) || name.is_empty()
-        {
-            return Err(CliError::usage("IRSA-X020", format!("`{name}` is not the name of a cluster")));
-        }
-        let answer =
-            client.rest("eks", Method::GET, &format!("/clusters/{name}"), Vec::new(), &signer).await?;
-        let described = answer.json();
-        let url = described.pointer("/cluster/endpoint").and_then(Value::as_str).map(str::to_owned);
-        let Some(url) = url.filter(|_| answer.ok()) else {
-            return Err(no_cluster(&client, &name, &answer));
-        };
-        Ok(Self { client, signer, name, url })
+        Hosted::to(client, folder, named).await.map(Self::Hosted)
     }
 
-    /// The cluster's region.
-    pub(crate) fn region(&self) -> &str {
-        &self.client.server().region
+    /// Whether its objects are somebody's whom a local run must not surprise.
+    pub(crate) fn is_the_users_own(&self) -> bool {
+        matches!(self, Self::Context(_))
     }
 
-    /// Where the AWS services are.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.client.server().endpoint
+    /// The namespace where none is named.
+    pub(crate) fn namespace(&self) -> &str {
+        match self {
+            Self::Hosted(_) => "default",
+            Self::Context(context) => context.namespace(),
+        }
+    }
+
+    /// Where pods find AWS.
+    pub(crate) fn services(&self) -> AwsServices {
+        match self {
+            Self::Hosted(hosted) => hosted.services(),
+            Self::Context(context) => context.services().clone(),
+        }
     }
 
     /// A request to the Kubernetes API; `path` begins with a slash.
@@ -76,24 +70,23 @@ impl Access {
         path: &str,
         body: &Value,
     ) -> Result<Answer, CliError> {
-        let bearer = self.bearer_token()?;
-        self.client.cluster(method, &format!("{}{path}", self.url), &bearer, body).await
+        match self {
+            Self::Hosted(hosted) => hosted.kubernetes(method, path, body).await,
+            Self::Context(context) => context.kubernetes(method, path, body).await,
+        }
     }
 
     /// Reads a ServiceAccount.
     pub(crate) async fn service_account(&self, namespace: &str, name: &str) -> Result<Value, CliError> {
-        check_name("namespace", namespace)?;
-        check_name("ServiceAccount", name)?;
+        check_name("IRSA-X021", "namespace", namespace)?;
+        check_name("IRSA-X021", "ServiceAccount", name)?;
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}");
         let answer = self.kubernetes(Method::GET, &path, &Value::Null).await?;
         match answer.status {
             200 => Ok(answer.json()),
             404 => Err(CliError::no(
                 "IRSA-X021",
-                format!(
-                    "the cluster `{}` has no ServiceAccount `{name}` in the namespace `{namespace}`",
-                    self.name
-                ),
+                format!("{} has no ServiceAccount `{name}` in the namespace `{namespace}`", self.described()),
             )
             .with_fix(format!(
                 "make it with `kubectl create serviceaccount {name} --namespace {namespace}`, or name another"
@@ -102,56 +95,59 @@ impl Access {
         }
     }
 
+    /// Reads a pod.
+    pub(crate) async fn pod(&self, namespace: &str, name: &str) -> Result<Value, CliError> {
+        check_name("IRSA-X032", "namespace", namespace)?;
+        check_name("IRSA-X032", "pod", name)?;
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+        let answer = self.kubernetes(Method::GET, &path, &Value::Null).await?;
+        match answer.status {
+            200 => Ok(answer.json()),
+            404 => Err(CliError::no(
+                "IRSA-X032",
+                format!("{} has no pod `{name}` in the namespace `{namespace}`", self.described()),
+            )
+            .with_fix(format!("`kubectl get pods --namespace {namespace}` lists them; without --pod the token is the ServiceAccount's alone"))),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
     /// What the cluster said no with.
     pub(crate) fn refused(&self, answer: &Answer) -> CliError {
-        let said = message(answer);
-        CliError::no("IRSA-X022", format!("the cluster `{}` refused: {said}", self.name))
-            .with_fix("a denial's authorization id is explained by `irsa why`; the caller needs eks:AccessKubernetesApi on the cluster")
+        let said = format!("{} refused: {}", self.described(), message(answer));
+        match self {
+            Self::Hosted(_) => CliError::no("IRSA-X022", said).with_fix(
+                "a denial's authorization id is explained by `irsa why`; the caller needs eks:AccessKubernetesApi on the cluster",
+            ),
+            Self::Context(_) => CliError::no("IRSA-X029", said).with_fix(
+                "the context's user needs `get` on serviceaccounts and `create` on serviceaccounts/token; `kubectl auth can-i` tells",
+            ),
+        }
     }
 
-    /// What `aws eks get-token` makes: a presigned `GetCallerIdentity` that names the cluster.
-    fn bearer_token(&self) -> Result<String, CliError> {
-        let unusable = |error: &dyn std::fmt::Display| {
-            CliError::undecided("IRSA-X003", format!("the request could not be made: {error}"))
-        };
-        let uri = format!("{}/?Action=GetCallerIdentity&Version=2011-06-15", self.endpoint());
-        let request = Request::get(uri).header("x-k8s-aws-id", &self.name).body(());
-        let (mut parts, ()) = request.map_err(|error| unusable(&error))?.into_parts();
-        let credentials = Credentials {
-            access_key_id: &self.signer.access_key_id,
-            secret_access_key: self.signer.secret_access_key.expose(),
-            session_token: self.signer.session_token.as_deref(),
-        };
-        presign(&mut parts, &credentials, self.region(), "sts", now(), TOKEN_SECONDS)
-            .map_err(|error| unusable(&error))?;
-        Ok(format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(parts.uri.to_string())))
+    fn described(&self) -> String {
+        match self {
+            Self::Hosted(hosted) => format!("the cluster `{}`", hosted.name()),
+            Self::Context(context) => format!("the cluster of the context `{}`", context.name()),
+        }
     }
-}
-
-fn no_cluster(client: &Client, name: &str, answer: &Answer) -> CliError {
-    let region = &client.server().region;
-    if answer.status == 404 {
-        return CliError::no("IRSA-X020", format!("there is no cluster `{name}` in {region}")).with_fix(
-            "`aws eks list-clusters` shows those there are; --account and --region choose where to look",
-        );
-    }
-    CliError::no("IRSA-X020", format!("the cluster `{name}` cannot be described: {}", message(answer)))
 }
 
 /// Names become parts of a path.
-fn check_name(what: &str, name: &str) -> Result<(), CliError> {
+fn check_name(code: &'static str, what: &str, name: &str) -> Result<(), CliError> {
     let plain =
         name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte));
     if plain && !name.is_empty() {
         return Ok(());
     }
-    Err(CliError::usage("IRSA-X021", format!("`{name}` is not the name of a {what}")))
+    Err(CliError::usage(code, format!("`{name}` is not the name of a {what}")))
 }
 
 /// The sentence of an AWS or Kubernetes error.
-fn message(answer: &Answer) -> String {
+pub(super) fn message(answer: &Answer) -> String {
     let body = answer.json();
     body.get("message")
         .and_then(Value::as_str)
+        .filter(|message| !message.is_empty())
         .map_or_else(|| format!("status {}", answer.status), str::to_owned)
 }
