@@ -1,12 +1,17 @@
 """`irsa issuer`: documents that verifiers take, and a rotation in which no token is refused."""
 
+import base64
+import hashlib
 import json
 import subprocess
 
 import pytest
 import yaml
-from conftest import BINARY
-from issuer import Issuer
+from cluster_stub import Cluster
+from conftest import BINARY, ROOT
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from issuer import Issuer, b64
 
 URL = "https://issuer.example.com/c1"
 
@@ -16,6 +21,18 @@ def issuer(tmp_path_factory):
     issuer = Issuer(tmp_path_factory.mktemp("issuer"))
     yield issuer
     issuer.stop()
+
+
+@pytest.fixture
+def cluster(issuer, tmp_path):
+    """A running cluster that signs tokens of `issuer` with its key, and its kubeconfig."""
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    certificate, key = Issuer._certificates(folder)
+    cluster = Cluster(certificate, key, folder / "issuer-ca.pem", issuer.url, issuer.jwks())
+    cluster.file = cluster.kubeconfig(tmp_path / "kubeconfig", "here", "there")
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture
@@ -59,7 +76,26 @@ def test_keys_of_openssl_are_published(tmp_path, kind, algorithm):
     private, public = pem_key(tmp_path, "sa", *kind)
     plan = json.loads(run("plan", "--issuer", URL, "--key", public, "-o", "json").stdout)
     assert [key["algorithm"] for key in plan["keys"]] == [algorithm]
+    der = serialization.load_pem_public_key(public.read_bytes()).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert plan["keys"][0]["kid"] == b64(hashlib.sha256(der).digest()), "Kubernetes' keyIDFromPublicKey"
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(plan["documents"][1]["body"])
+    again = json.loads(run("plan", "--issuer", URL, "--key", jwks, "-o", "json").stdout)
+    assert again["documents"] == plan["documents"], "a key set is what the key is"
     assert "private key" in run("plan", "--issuer", URL, "--key", private, expect=3).stderr
+
+
+def test_a_key_has_the_name_that_a_real_api_server_gave_it(tmp_path):
+    served = json.loads((ROOT / "crates/irsa-token/src/fixtures/jwks.json").read_text())
+    (jwk,) = served["keys"]
+    number = lambda text: int.from_bytes(base64.urlsafe_b64decode(text + "=="), "big")
+    public = rsa.RSAPublicNumbers(number(jwk["e"]), number(jwk["n"])).public_key()
+    pem = tmp_path / "sa.pub"
+    pem.write_bytes(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    plan = json.loads(run("plan", "--issuer", URL, "--key", pem, "-o", "json").stdout)
+    assert json.loads(plan["documents"][1]["body"]) == served
 
 
 def test_publishing_is_planned_until_it_is_approved(keys, tmp_path):
@@ -71,6 +107,20 @@ def test_publishing_is_planned_until_it_is_approved(keys, tmp_path):
     discovery = json.loads((site / ".well-known/openid-configuration").read_text())
     assert discovery["issuer"] == URL and discovery["jwks_uri"] == URL + "/openid/v1/jwks"
     assert json.loads((site / "openid/v1/jwks").read_text())["keys"][0]["kid"] == "first"
+
+
+def test_an_interrupted_publication_is_completed_by_doing_it_again(keys, tmp_path):
+    site = tmp_path / "site"
+    (site / ".well-known").mkdir(parents=True)
+    (site / ".well-known/openid-configuration").mkdir()
+    arguments = ["publish", "--issuer", URL, "--key", keys, "--to", site, "--approve"]
+    assert "IRSA-X062" in run(*arguments, expect=3).stderr
+    assert (site / "openid/v1/jwks").exists(), "keys come before the document that points at them"
+    assert "interrupted" in run("rotate", "--to", site).stdout
+    (site / ".well-known/openid-configuration").rmdir()
+    run(*arguments)
+    assert json.loads((site / ".well-known/openid-configuration").read_text())["issuer"] == URL
+    assert "pending" not in json.loads((site / "irsa-issuer.json").read_text())
 
 
 def test_a_published_key_does_not_vanish(keys, tmp_path):
@@ -126,6 +176,64 @@ def test_verify_compares_what_is_served_with_what_signs(issuer, keys, tmp_path):
     missing = json.loads(run("verify", *where, "--key", other, "-o", "json", expect=1).stdout)
     assert missing["complete"] is False and len(missing["missing"]) == 1
     assert "public address" in run("verify", *where[:4], "--key", keys, expect=3).stderr
+
+
+def test_a_running_cluster_gives_issuer_and_keys(cluster, issuer, tmp_path):
+    where = ["--from-kubeconfig", "--kubeconfig", cluster.file, "--context", "there"]
+    plan = json.loads(run("plan", *where, "-o", "json").stdout)
+    assert plan["issuer"] == issuer.url and [key["kid"] for key in plan["keys"]] == ["first"]
+    assert all("*/*" in accept for _, accept in cluster.requests)
+    moved = json.loads(run("plan", *where, "--issuer", URL, "-o", "json").stdout)
+    assert moved["issuer"] == URL and issuer.url in moved["configuration"], "the old issuer stays accepted"
+    site = tmp_path / "site"
+    run("publish", *where, "--to", site, "--approve")
+    assert json.loads((site / ".well-known/openid-configuration").read_text())["issuer"] == issuer.url
+    assert json.loads((site / "openid/v1/jwks").read_text()) == cluster.jwks
+
+
+def test_a_new_key_is_taken_from_the_running_cluster(cluster, issuer, tmp_path):
+    site, where = tmp_path / "site", ["--from-kubeconfig", "--kubeconfig", cluster.file]
+    run("publish", *where, "--to", site, "--approve")
+    assert "IRSA-X063" in run("rotate", "--to", site, *where, "--approve", expect=1).stderr
+    cluster.jwks["keys"].append({**cluster.jwks["keys"][0], "kid": "next"})
+    assert json.loads(run("rotate", "--to", site, *where, "--approve", "-o", "json").stdout)["next"]["step"] == "wait-for-verifiers"
+    assert [key["kid"] for key in json.loads((site / "openid/v1/jwks").read_text())["keys"]] == ["first", "next"]
+
+
+def test_what_a_cluster_does_not_say_is_an_error(cluster, tmp_path):
+    where = ["plan", "--from-kubeconfig", "--kubeconfig", cluster.file]
+    assert "IRSA-X028" in run(*where, "--context", "nowhere", expect=2).stderr
+    assert "--from-kubeconfig" in run("plan", "--issuer", URL, "--key", cluster.file, "--context", "here", expect=2).stderr
+    stranger = cluster.kubeconfig(tmp_path / "stranger", token="wrong")
+    assert "IRSA-X029" in run("plan", "--from-kubeconfig", "--kubeconfig", stranger, expect=1).stderr
+    cluster.issuer = "api"
+    assert "no https:// URL" in run(*where, expect=1).stderr
+    cluster.status = 503
+    assert "IRSA-X029" in run(*where, expect=1).stderr
+
+
+def test_verify_compares_with_the_running_cluster(cluster, issuer):
+    trusted = ["--issuer-ca", issuer.ca, "--issuer-allow", "127.0.0.0/8", "--issuer-allow", "::1/128"]
+    where = ["verify", "--from-kubeconfig", "--kubeconfig", cluster.file, *trusted, "-o", "json"]
+
+    def verified(*arguments, expect=0):
+        value = json.loads(run(*where, *arguments, expect=expect).stdout)
+        return value, {(finding["level"], finding["about"]) for finding in value["findings"]}
+
+    value, findings = verified()
+    assert value["complete"] and value["missing"] == value["leftover"] == []
+    assert ("good", "issuer") in findings and ("good", "key") in findings
+    assert ("note", "media type") in findings and ("note", "cache") in findings, "that issuer sends neither header"
+
+    cluster.jwks["keys"] = [{**cluster.jwks["keys"][0], "kid": "next"}]
+    value, _ = verified(expect=1)
+    assert (value["complete"], value["missing"], value["leftover"]) == (False, ["next"], ["first"])
+    cluster.jwks = issuer.jwks()
+
+    cluster.issuer = issuer.url + "/"
+    value, findings = verified("--issuer", issuer.url, expect=1)
+    assert ("bad", "issuer") in findings and "slash" in json.dumps(value)
+    assert "slash" in run(*where, expect=3).stderr, "the document is of the issuer without it"
 
 
 @pytest.mark.parametrize("url", ["http://plain.example.com", "issuer.example.com", "https://a?b"])

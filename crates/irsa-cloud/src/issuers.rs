@@ -18,7 +18,7 @@ use irsa_token::jwks::Jwks;
 use irsa_token::sign::{SigningKey, jwks_document};
 use url::Url;
 
-pub use fetch::FetchError;
+pub use fetch::{FetchError, Published, Served, fetch};
 pub use targets::Targets;
 
 /// How long fetched keys are used without asking again. EKS rotates its keys every seven days and keeps the old ones
@@ -97,7 +97,7 @@ impl Issuers {
         if entry.may_fetch() {
             // Noted before as well: whoever hangs up meanwhile ends this function here.
             entry.note_try();
-            let outcome = fetch::fetch_keys(issuer, &self.settings).await;
+            let outcome = fetch(issuer, &self.settings).await.map(|published| published.keys);
             entry.keep(outcome);
         }
         entry.whatever_is_left()

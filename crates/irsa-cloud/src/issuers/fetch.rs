@@ -77,12 +77,39 @@ pub enum FetchError {
     TooSoon,
 }
 
+/// What stands at an issuer's URL.
+#[derive(Debug)]
+pub struct Published {
+    /// The discovery document.
+    pub document: discovery::Document,
+    /// The keys that it points at.
+    pub keys: Jwks,
+    /// How the discovery document is served.
+    pub discovery: Served,
+    /// How the key set is served.
+    pub jwks: Served,
+}
+
+/// How a document is served.
+#[derive(Debug)]
+pub struct Served {
+    /// Where.
+    pub url: String,
+    /// Its `Content-Type`.
+    pub content_type: Option<String>,
+    /// Its `Cache-Control`.
+    pub cache_control: Option<String>,
+}
+
 /// Fetches discovery and JWKS of `issuer`, as OpenID Connect Discovery 1.0 §4 has it.
-pub(super) async fn fetch_keys(issuer: &str, settings: &IssuerSettings) -> Result<Jwks, FetchError> {
+///
+/// # Errors
+/// [`FetchError`]
+pub async fn fetch(issuer: &str, settings: &IssuerSettings) -> Result<Published, FetchError> {
     let instead = settings.instead.get(issuer);
     let base = instead.map_or(issuer, Url::as_str).trim_end_matches('/');
     let discovery_url = parse_url(&format!("{base}/.well-known/openid-configuration"))?;
-    let body = get(&discovery_url, settings, instead.is_some()).await?;
+    let (body, discovery) = get(&discovery_url, settings, instead.is_some()).await?;
     let document = discovery::Document::parse(&body, issuer).map_err(|error| FetchError::BadDocument {
         url: discovery_url.to_string(),
         reason: error.to_string(),
@@ -92,9 +119,10 @@ pub(super) async fn fetch_keys(issuer: &str, settings: &IssuerSettings) -> Resul
         Some(instead) => moved(&parse_url(&document.jwks_uri)?, issuer, instead),
         None => parse_url(&document.jwks_uri)?,
     };
-    let body = get(&jwks_url, settings, instead.is_some()).await?;
-    Jwks::parse(&body)
-        .map_err(|error| FetchError::BadDocument { url: jwks_url.to_string(), reason: error.to_string() })
+    let (body, jwks) = get(&jwks_url, settings, instead.is_some()).await?;
+    let keys = Jwks::parse(&body)
+        .map_err(|error| FetchError::BadDocument { url: jwks_url.to_string(), reason: error.to_string() })?;
+    Ok(Published { document, keys, discovery, jwks })
 }
 
 fn parse_url(text: &str) -> Result<Url, FetchError> {
@@ -113,13 +141,23 @@ fn moved(jwks_uri: &Url, issuer: &str, instead: &Url) -> Url {
     target
 }
 
-async fn get(url: &Url, settings: &IssuerSettings, named_by_operator: bool) -> Result<Vec<u8>, FetchError> {
+async fn get(
+    url: &Url,
+    settings: &IssuerSettings,
+    named_by_operator: bool,
+) -> Result<(Vec<u8>, Served), FetchError> {
     let addresses = reachable(url, settings, named_by_operator).await?;
     let client = client(url, &addresses, settings)?;
     let mut response = client.get(url.clone()).send().await.map_err(|error| no_answer(url, &error))?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(FetchError::Status { url: url.to_string(), status: response.status().as_u16() });
     }
+    let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let served = Served {
+        url: url.to_string(),
+        content_type: header(reqwest::header::CONTENT_TYPE),
+        cache_control: header(reqwest::header::CACHE_CONTROL),
+    };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(url, &error))? {
         if body.len() + chunk.len() > MOST_BYTES {
@@ -127,7 +165,7 @@ async fn get(url: &Url, settings: &IssuerSettings, named_by_operator: bool) -> R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok((body, served))
 }
 
 /// The addresses of the URL's host, all of them permitted. The connection is made to these and no others, so that a second

@@ -35,7 +35,7 @@ pub struct State {
 pub struct Pending {
     /// Which.
     pub step: Step,
-    /// Since when, in Unix seconds.
+    /// Since when, in Unix seconds: keys that are published since then, or later, came with the step.
     pub since: i64,
 }
 
@@ -134,7 +134,11 @@ impl State {
     /// The state while the documents of `step` are being written.
     #[must_use]
     pub fn begun(&self, step: Step, now: i64) -> State {
-        State { pending: Some(Pending { step, since: now }), ..self.clone() }
+        let since = match (step, self.keys.last()) {
+            (Step::Add, Some(added)) => added.published,
+            _ => now,
+        };
+        State { pending: Some(Pending { step, since }), ..self.clone() }
     }
 
     /// The state once they are written: keys that came with the step are published since now, not since it began.
@@ -142,8 +146,8 @@ impl State {
     pub fn completed(&self, now: i64) -> State {
         let mut state = self.clone();
         if let Some(pending) = state.pending.take() {
-            let new = state.keys.iter_mut().filter(|key| key.published == pending.since);
-            new.for_each(|key| key.published = now);
+            let new = state.keys.iter_mut().filter(|key| key.published >= pending.since);
+            new.for_each(|key| key.published = key.published.max(now));
         }
         state
     }
@@ -186,7 +190,9 @@ impl State {
         if self.added().is_some() {
             return Err(RotationError::UnderWay);
         }
-        self.keys.push(published(key, now));
+        // Later than the others, also within a second of them: that is what makes it a rotation.
+        let newest = self.keys.iter().map(|key| key.published + 1).max();
+        self.keys.push(published(key, newest.unwrap_or(now).max(now)));
         Ok(())
     }
 
@@ -297,6 +303,16 @@ mod tests {
         assert_eq!(published, [START, later]);
         assert_eq!(completed.next(later, DAY), Next::WaitForVerifiers { until: later + 3_600 });
         assert_eq!(completed.completed(later + 1), completed, "once");
+    }
+
+    #[test]
+    fn a_rotation_within_the_second_of_the_publication_is_one() {
+        let mut state = State::first("https://a", &[key("old")], START);
+        state.add(&key("new"), START).unwrap();
+        let completed = state.begun(Step::Add, START).completed(START + 5);
+        let published: Vec<_> = completed.keys.iter().map(|key| key.published).collect();
+        assert_eq!(published, [START, START + 5]);
+        assert_eq!(state.begun(Step::Add, START).completed(START).next(START, DAY), state.next(START, DAY));
     }
 
     #[test]

@@ -168,7 +168,8 @@ impl IssuerServer {
     fn answer(&self, request: &Request<Incoming>) -> Answer {
         let path = request.uri().path();
         let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
-        let mut answer = match (path, self.find(request)) {
+        let found = self.find(request);
+        let mut answer = match (path, found) {
             (_, Some(_)) | ("/healthz" | "/readyz", _) if !is_get => method_not_allowed("GET, HEAD"),
             (_, Some((site, kind))) => match site.page(*kind) {
                 Some(page) => document(&page, request.headers()),
@@ -179,7 +180,7 @@ impl IssuerServer {
             ("/readyz", None) => readiness(self.ready().0, "ok"),
             (_, None) => not_found(),
         };
-        self.metrics.count(path, answer.status());
+        self.metrics.count(found.map(|(_, kind)| *kind), answer.status());
         if request.method() == Method::HEAD {
             answer = without_body(answer);
         }

@@ -1,7 +1,6 @@
 //! What `/metrics` tells, in Prometheus' conventions.
 
 use http::StatusCode;
-use irsa_token::discovery::{JWKS_PATH, PATH};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::IssuerServer;
+use super::site::Kind;
 use crate::connections::answer::{Answer, answer};
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -35,11 +35,11 @@ impl Metrics {
         Self { requests: Family::default() }
     }
 
-    pub(super) fn count(&self, path: &str, status: StatusCode) {
-        let document = match path {
-            _ if path.ends_with(PATH) => "discovery",
-            _ if path.ends_with(JWKS_PATH) => "jwks",
-            _ => "other",
+    pub(super) fn count(&self, document: Option<Kind>, status: StatusCode) {
+        let document = match document {
+            Some(Kind::Discovery) => "discovery",
+            Some(Kind::Jwks) => "jwks",
+            None => "other",
         };
         self.requests.get_or_create(&RequestLabels { document, status: status.as_u16() }).inc();
     }

@@ -1,50 +1,73 @@
-//! The folder that is served at an issuer's URL: the two documents, and the state of a rotation beside them. Nothing in it is
-//! secret.
+//! The folder that is served at an issuer's URL.
 
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use irsa_cluster::issuer::rotation::State;
-
-use super::documents_of;
+use super::place::{MOST_STATE_BYTES, NotWritten, STATE, Version};
 use crate::error::CliError;
 
-/// The state's file. Web servers may serve it: public keys and times stand in it.
-const STATE: &str = "irsa-issuer.json";
-
-/// The state that the folder has; none when nothing was published there.
-pub(super) fn state(folder: &Path) -> Result<Option<State>, CliError> {
-    let path = folder.join(STATE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(&path, &error)),
-    };
-    serde_json::from_str(&text).map(Some).map_err(|error| unusable(&path, &error))
+/// A folder, which may not be there yet.
+pub(super) struct Folder {
+    path: PathBuf,
 }
 
-/// The files that the folder has to have, and what is in them.
-pub(super) fn files(folder: &Path, state: &State) -> Result<Vec<(PathBuf, Vec<u8>)>, CliError> {
-    let documents = documents_of(&state.issuer, &state.issuer_keys())?;
-    let mut files: Vec<_> =
-        documents.into_iter().map(|document| (folder.join(document.path), document.body)).collect();
-    let mut text = serde_json::to_vec_pretty(state).map_err(|error| unusable(folder, &error))?;
-    text.push(b'\n');
-    // Last: whoever is interrupted finds the old state, and does the same step again.
-    files.push((folder.join(STATE), text));
-    Ok(files)
-}
-
-/// Writes files so that readers find the old ones or the new ones, and nothing else.
-pub(super) fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), CliError> {
-    for (path, content) in files {
-        write_one(path, content).map_err(|error| unusable(path, &error))?;
+impl Folder {
+    pub(super) fn new(path: &str) -> Self {
+        Self { path: PathBuf::from(path) }
     }
-    Ok(())
+
+    pub(super) fn path(&self, below: &str) -> PathBuf {
+        self.path.join(below)
+    }
+
+    pub(super) fn read_state(&self) -> Result<Option<(Vec<u8>, Version)>, CliError> {
+        let content = content(&self.path(STATE)).map_err(|error| unusable(&self.path(STATE), &error))?;
+        Ok(content.map(|content| (content.clone(), Version::Content(content))))
+    }
+
+    /// Writes a document: readers find the old one or the new one, and nothing else.
+    pub(super) fn write(&self, below: &str, content: &[u8]) -> Result<(), CliError> {
+        let path = self.path(below);
+        write(&path, content).map_err(|error| unusable(&path, &error))
+    }
+
+    /// Writes the state, unless it is not what it was. The folder is locked for the moment between comparing and writing.
+    pub(super) fn write_state(
+        &self,
+        state: Vec<u8>,
+        before: Option<&Version>,
+    ) -> Result<Version, NotWritten> {
+        let path = self.path(STATE);
+        let failed = |error: std::io::Error| NotWritten::Failed(unusable(&path, &error));
+        fs::create_dir_all(&self.path).map_err(failed)?;
+        let folder = File::open(&self.path).map_err(failed)?;
+        // Some network file systems lock no folders; comparing is all that can be done there.
+        let _ = folder.lock();
+        let before = match before {
+            Some(Version::Content(content)) => Some(content),
+            _ => None,
+        };
+        if content(&path).map_err(failed)?.as_ref() != before {
+            return Err(NotWritten::Changed);
+        }
+        write(&path, &state).map_err(failed)?;
+        Ok(Version::Content(state))
+    }
 }
 
-fn write_one(path: &Path, content: &[u8]) -> std::io::Result<()> {
+fn content(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut content = Vec::new();
+    file.take(MOST_STATE_BYTES).read_to_end(&mut content)?;
+    Ok(Some(content))
+}
+
+fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
@@ -59,5 +82,5 @@ fn write_one(path: &Path, content: &[u8]) -> std::io::Result<()> {
 
 fn unusable(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::undecided("IRSA-X062", format!("{}: {error}", path.display()))
-        .with_fix("check the folder's owner and the free space; `irsa issuer publish` writes it anew")
+        .with_fix("check the folder's owner and the free space, and do the same again")
 }

@@ -6,17 +6,20 @@ use irsa_cluster::issuer::flags::{Distribution, configuration};
 use irsa_token::provider_name;
 use serde_json::json;
 
-use super::{documents_of, read_keys};
+use super::documents_of;
+use super::source::known;
 use crate::cli::issuer::{Plan, Tool};
 use crate::error::CliError;
 use crate::output::{FAINT, STRONG, result};
 
-pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, CliError> {
-    let issuer = arguments.issuer.issuer.as_str();
-    let keys = read_keys(&arguments.issuer)?;
-    let documents = documents_of(issuer, &keys)?;
-    let configuration =
-        configuration(distribution(arguments.tool), issuer, arguments.previous_issuer.as_deref());
+pub(super) async fn plan(arguments: &Plan) -> Result<ExitCode, CliError> {
+    let known = known(&arguments.issuer).await?;
+    let (issuer, keys) = (known.issuer.as_str(), &known.keys);
+    let documents = documents_of(issuer, keys)?;
+    // Tokens of before are in pods: the API server has to go on accepting them.
+    let live = known.live.as_ref().map(|live| live.issuer.as_str()).filter(|live| *live != issuer);
+    let previous = arguments.previous_issuer.as_deref().or(live);
+    let configuration = configuration(distribution(arguments.tool), issuer, previous);
     let provider = provider_command(issuer);
     let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
     let value = json!({

@@ -1,52 +1,60 @@
-//! `irsa issuer publish`: the documents into a folder. Planned by default, done with `--approve`.
+//! `irsa issuer publish`: the documents into a folder or an object store. Planned by default, done with `--approve`.
 
 use std::process::ExitCode;
 
-use irsa_cluster::issuer::rotation::State;
+use irsa_cluster::issuer::rotation::{State, Step};
 use serde_json::json;
 
-use super::{folder, read_keys};
+use super::documents_of;
+use super::place::Place;
+use super::source::known;
 use crate::cli::issuer::Publish;
 use crate::error::CliError;
 use crate::output::{GOOD, note, result};
 use crate::serve::now;
 
-pub(super) fn publish(arguments: &Publish) -> Result<ExitCode, CliError> {
-    let keys = read_keys(&arguments.issuer)?;
-    let issuer = arguments.issuer.issuer.as_str();
-    let state = State::first(issuer, &keys, now());
-    if let Some(before) = folder::state(&arguments.to)? {
-        check_against(&before, &state)?;
-    }
-    let files = folder::files(&arguments.to, &state)?;
+pub(super) async fn publish(arguments: &Publish) -> Result<ExitCode, CliError> {
+    let known = known(&arguments.issuer).await?;
+    let issuer = known.issuer.as_str();
+    documents_of(issuer, &known.keys)?;
+    let place = Place::of(&arguments.destination)?;
+    let (found, now) = (place.state().await?, now());
+    let given = State::first(issuer, &known.keys, now);
+    let state = match &found {
+        None => given,
+        Some(found) => {
+            check_against(&found.state, &given)?;
+            let mut state = found.state.completed(now);
+            state.publish(&known.keys, now);
+            state
+        }
+    };
+    let documents = documents_of(issuer, &state.issuer_keys())?;
     if arguments.approve {
-        folder::write(&files)?;
+        place.take(Step::Publish, &state, found.as_ref(), now).await?;
     }
-    let paths: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
-    let value = json!({ "apiVersion": "irsa/v1", "kind": "IssuerPublication", "issuer": issuer, "files": paths, "written": arguments.approve });
+    let files = place.names(&documents);
+    let value = json!({ "apiVersion": "irsa/v1", "kind": "IssuerPublication", "issuer": issuer, "files": files, "written": arguments.approve });
     result(arguments.output, &value, || {
-        paths
-            .iter()
-            .map(|path| {
-                format!("{GOOD}{}{GOOD:#} {path}\n", if arguments.approve { "wrote" } else { "would write" })
-            })
-            .collect()
+        let did = if arguments.approve { "wrote" } else { "would write" };
+        files.iter().map(|file| format!("{GOOD}{did}{GOOD:#} {file}\n")).collect()
     })?;
     if arguments.approve {
-        note(&format!("serve the folder at {issuer}; then: irsa issuer verify --issuer {issuer} --key FILE"));
+        let source = if arguments.issuer.from_kubeconfig { "--from-kubeconfig" } else { "--key FILE" };
+        note(&format!("serve it at {issuer}; then: irsa issuer verify --issuer {issuer} {source}"));
     } else {
         note("nothing was written; run again with --approve");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A folder belongs to one issuer, and a key that was published must not vanish but by a rotation.
-fn check_against(before: &State, after: &State) -> Result<(), CliError> {
-    if before.issuer != after.issuer {
-        return Err(CliError::no("IRSA-X063", format!("the folder is of the issuer {}", before.issuer))
-            .with_fix("name another folder with --to"));
+/// A place belongs to one issuer, and a key that was published must not vanish but by a rotation.
+fn check_against(before: &State, given: &State) -> Result<(), CliError> {
+    if before.issuer != given.issuer {
+        return Err(CliError::no("IRSA-X063", format!("the place is of the issuer {}", before.issuer))
+            .with_fix("name another place with --to"));
     }
-    let kept = |kid: &str| after.keys.iter().any(|key| key.kid == kid);
+    let kept = |kid: &str| given.keys.iter().any(|key| key.kid == kid);
     match before.keys.iter().find(|key| !kept(&key.kid)) {
         None => Ok(()),
         Some(gone) => Err(CliError::no(
