@@ -6,6 +6,7 @@ pub(crate) mod answer;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -119,7 +120,10 @@ async fn converse<S, A, F>(
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Answer> + Send + 'static,
 {
+    let is_used = Arc::new(AtomicBool::new(false));
+    let used = Arc::clone(&is_used);
     let service = service_fn(move |request| {
+        used.store(true, Ordering::Relaxed);
         let answer = answer(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
@@ -127,6 +131,7 @@ async fn converse<S, A, F>(
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = silent(&is_used) => return,
         () = stopped(stop) => connection.as_mut().graceful_shutdown(),
         () = lived(life) => {
             connection.as_mut().graceful_shutdown();
@@ -135,6 +140,14 @@ async fn converse<S, A, F>(
         }
     }
     let _ = connection.await;
+}
+
+/// A connection on which nothing was asked in time. The protocols' own timeouts begin when it is known which one is spoken.
+async fn silent(is_used: &AtomicBool) {
+    tokio::time::sleep(HEAD_TIMEOUT).await;
+    if is_used.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
 }
 
 async fn lived(life: Option<Duration>) {
