@@ -150,6 +150,25 @@ def test_there_is_nothing_else(serve, signer, site, tls, tmp_path):
     assert "irsa_issuer_certificate_expiry_timestamp_seconds" in metrics and "irsa_issuer_source_age_seconds" in metrics
 
 
+def test_who_asks_nothing_is_sent_away(serve, signer, site, tls):
+    server = serve("--site", site("https://localhost/c1"), *tls, ca=signer.ca)
+    port = int(server.url.rsplit(":", 1)[1])
+    connect = lambda: socket.create_connection(("127.0.0.1", port), timeout=20)
+    wrap = lambda protocol: (context.set_alpn_protocols([protocol]), context.wrap_socket(connect(), server_hostname="localhost"))[1]
+    context = ssl.create_default_context(cafile=signer.ca)
+    started, quiet = time.time(), [connect(), wrap("http/1.1"), wrap("h2"), wrap("http/1.1"), wrap("h2")]
+    quiet[3].sendall(b"GET /c1 HTTP/1.1\r\nhost: loc")
+    quiet[4].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    for one in quiet:
+        try:
+            while one.recv(4096):
+                pass
+        except (ConnectionError, ssl.SSLError):
+            pass
+        assert time.time() - started < 15
+        one.close()
+
+
 @needs("curl")
 def test_http_2_has_the_same_answers(serve, signer, site, tls):
     server = serve("--site", site("https://localhost/c1"), *tls, ca=signer.ca)
@@ -193,15 +212,21 @@ def test_a_folder_is_served_as_it_changes_and_stays_when_it_breaks(serve, signer
     site("https://localhost/c1", "site", more)
     server.wait_until(lambda: server.get("/c1" + JWKS)[1]["etag"] != old)
     assert json.loads(server.get("/c1" + JWKS)[2]) == more
-    for broken in ["", "{}", '{"keys":[]}', '{"keys":[{"kty":"oct"}]}', "x" * 70_000]:
+    for broken, why in [
+        ("{}", b"no array `keys`"),
+        ('{"keys":[]}', b"there is no key"),
+        ('{"keys":[{"kty":"oct","kid":"a","k":"AA"}]}', b"`kty`"),
+        ("x" * 70_000, b"larger than"),
+    ]:
         jwks.write_text(broken)
-        server.wait_until(lambda: b"stale" in server.ready()[2])
+        server.wait_until(lambda: why in server.ready()[2])
         assert server.ready()[0] == 200 and json.loads(server.get("/c1" + JWKS)[2]) == more
-        jwks.write_text(json.dumps(more))
-        server.wait_until(lambda: b"stale" not in server.ready()[2])
     shutil.rmtree(tmp_path / "site")
-    server.wait_until(lambda: b"stale" in server.ready()[2])
+    server.wait_until(lambda: b"No such file" in server.ready()[2])
     assert json.loads(server.get("/c1" + JWKS)[2]) == more
+    site("https://localhost/c1")
+    server.wait_until(lambda: b"stale" not in server.ready()[2])
+    assert json.loads(server.get("/c1" + JWKS)[2]) == signer.jwks()
 
 
 def test_a_folder_of_another_issuer_is_never_served(serve, signer, site, tls):
@@ -222,7 +247,7 @@ def test_running_clusters_are_served_and_stay_while_they_are_away(serve, signer,
     kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig", "a", "b")
     cluster.status = 503
     server = serve("--cluster", "https://localhost/c1=a", "--cluster", "https://localhost/c2=b", "--kubeconfig", kubeconfig, *tls, ca=signer.ca)
-    server.wait_until(lambda: server.ready()[2].count(b"[-]") == 2)
+    server.wait_until(lambda: server.ready()[2].count(b"never read") == 2)
     assert server.get("/c1" + JWKS)[0] == 503 and server.ready()[0] == 503
     cluster.status = 200
     server.wait_until(lambda: server.ready()[0] == 200, seconds=25)

@@ -301,4 +301,22 @@ mod tests {
         }
         assert!(matches!(server(&["http://a.example"]), Err(SiteError::Issuer { .. })));
     }
+
+    #[test]
+    fn one_issuer_that_is_away_does_not_take_the_others_with_it_for_ever() {
+        let sites = ["https://a.example", "https://b.example"];
+        let sites = sites.map(|url| (url.to_owned(), Source::Folder("/nowhere".into()))).into();
+        let mut server = IssuerServer::new(sites, None, || 0).unwrap();
+        assert!(!server.ready().0);
+        server.sites[0].0.replace(b"d".to_vec(), b"k".to_vec(), 1);
+        server.sites[1].0.keep("away".to_owned());
+        let (is_ready, lines) = server.ready();
+        assert!(!is_ready);
+        assert!(lines.starts_with("[+]https://a.example ok, 1 keys"), "{lines}");
+        assert!(lines.ends_with("[-]https://b.example never read: away\n"), "{lines}");
+        server.started = Instant::now().checked_sub(PATIENCE).unwrap();
+        assert!(server.ready().0);
+        server.is_draining.store(true, Ordering::Relaxed);
+        assert!(!server.ready().0);
+    }
 }

@@ -197,7 +197,7 @@ pub(crate) struct ServeIssuers {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8444")]
     pub(crate) listen_metrics: SocketAddr,
     /// The certificate chain, in PEM; read again when it changes
-    #[arg(long, value_name = "FILE", requires = "tls_key", required_unless_present = "plain_http")]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// Its private key, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]

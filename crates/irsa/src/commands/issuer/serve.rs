@@ -71,7 +71,13 @@ async fn sites(arguments: &ServeIssuers) -> Result<Vec<(String, Source)>, CliErr
 
 /// The certificate of the two files, from now on as they are; none for plain HTTP.
 fn certificate(arguments: &ServeIssuers, stop: &CancellationToken) -> Result<Option<Arc<Current>>, CliError> {
-    let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else { return Ok(None) };
+    let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
+        return match arguments.plain_http {
+            true => Ok(None),
+            false => Err(CliError::usage("IRSA-X067", "verifiers ask over HTTPS alone, and there is no certificate")
+                .with_fix("name one with --tls-cert FILE --tls-key FILE, or serve a proxy that has one with --plain-http")),
+        };
+    };
     let unusable = |error: String| {
         CliError::usage("IRSA-X067", error).with_fix(
             "--tls-cert takes the chain, the server's certificate first, --tls-key its private key, both PEM",
