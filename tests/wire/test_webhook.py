@@ -179,12 +179,15 @@ class Webhook:
             time.sleep(0.02)
         raise AssertionError("not ready within 10 s")
 
-    def metrics(self):
+    def plain(self, path, content_type=""):
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=20)
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         answer = connection.getresponse()
-        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-        return answer.read().decode()
+        assert answer.headers["Content-Type"].startswith(content_type)
+        return answer.status, answer.read().decode()
+
+    def metrics(self):
+        return self.plain("/metrics", "application/openmetrics-text")[1]
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
@@ -337,6 +340,24 @@ def test_a_certificate_that_changes_while_serving(api, webhook, tmp_path):
         time.sleep(0.05)
     else:
         raise AssertionError("the new certificate is not used")
+
+
+def test_debugging_handlers(api, webhook):
+    api.account("s3-app", role_arn=ROLE, audience="vault.example", token_expiration="3600")
+    api.account("plain")
+    running = webhook("--enable-debugging-handlers", "--sts-regional-endpoint").until_ready()
+    shown = json.loads(running.plain("/debug/alpha/cache")[1])
+    assert shown["demo/s3-app"] == {
+        "RoleARN": ROLE, "Audience": "vault.example", "UseRegionalSTS": True, "TokenExpiration": 3600}
+    assert shown["demo/plain"] == {
+        "RoleARN": "", "Audience": "sts.amazonaws.com", "UseRegionalSTS": True, "TokenExpiration": 86400}
+    assert running.ask("GET", "/debug/alpha/cache")[0] == 404, "not on the port that the cluster reaches"
+    for harmful in ("cache/clear", "deny", "500"):
+        assert running.plain(f"/debug/alpha/{harmful}")[0] == 404
+
+
+def test_debugging_handlers_are_off(api, webhook):
+    assert webhook().until_ready().plain("/debug/alpha/cache")[0] == 404
 
 
 def test_draining(api, webhook):

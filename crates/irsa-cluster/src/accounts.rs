@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-pub use known::{Account, AccountMetadata, Accounts};
+pub use known::{Account, AccountMetadata, Accounts, Known};
 
 use crate::admission::Lookup;
 use crate::mutate::ServiceAccountFacts;
@@ -58,6 +58,12 @@ impl Cache {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// All that are known, in no order.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).known().collect()
     }
 
     /// Waits until `namespace/name` is found; forever, if it never is.

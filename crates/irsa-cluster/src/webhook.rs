@@ -4,6 +4,7 @@
 //! within the review's time, and only then is it decided ([`review`]). It is ready when its cache is synced and its
 //! certificate is valid ([`readiness`]).
 
+mod debug;
 mod events;
 mod metrics;
 pub mod readiness;
@@ -65,6 +66,8 @@ pub struct Options {
     pub events: bool,
     /// Whether metrics have amazon-eks-pod-identity-webhook's names too.
     pub upstream_metric_names: bool,
+    /// Whether it tells what is in the cache, on the port of the metrics.
+    pub debugging_handlers: bool,
     /// So long the server goes on answering, no longer ready, before it stops: until Services have taken it out.
     pub drain: Duration,
     /// The server's side of handshakes.
@@ -178,6 +181,7 @@ impl Webhook {
             "/metrics" => self.metrics_text(),
             "/healthz" => text(StatusCode::OK, "ok"),
             "/readyz" => self.readiness(),
+            debug::CACHE if self.options.debugging_handlers => self.cache_as_json(),
             _ => not_found(),
         }
     }

@@ -63,15 +63,26 @@ impl Account {
     }
 }
 
+/// One that is known.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its namespace.
+    pub namespace: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// What its annotations say.
+    pub facts: Arc<ServiceAccountFacts>,
+}
+
 /// Namespace to name to facts. Most accounts of a cluster have no annotation of ours: they cost their name and a word.
-type Known = HashMap<Box<str>, HashMap<Box<str>, Option<Arc<ServiceAccountFacts>>>>;
+type ByName = HashMap<Box<str>, HashMap<Box<str>, Option<Arc<ServiceAccountFacts>>>>;
 
 /// The ServiceAccounts of a cluster.
 #[derive(Debug)]
 pub struct Accounts {
     prefix: String,
-    known: Known,
-    listing: Option<Known>,
+    known: ByName,
+    listing: Option<ByName>,
     synced: bool,
     /// What every account without annotations of ours says.
     silent: Arc<ServiceAccountFacts>,
@@ -83,7 +94,7 @@ impl Accounts {
     pub fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
-            known: Known::new(),
+            known: ByName::new(),
             listing: None,
             synced: false,
             silent: Arc::default(),
@@ -103,7 +114,7 @@ impl Accounts {
     /// Takes a change.
     pub fn apply(&mut self, change: Change<Account>) {
         match change {
-            Change::Restarted => self.listing = Some(Known::new()),
+            Change::Restarted => self.listing = Some(ByName::new()),
             Change::Listed(accounts) => {
                 for account in accounts {
                     let facts = self.facts(&account);
@@ -135,6 +146,17 @@ impl Accounts {
         }
     }
 
+    /// All that are known, in no order.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        let all =
+            self.known.iter().flat_map(|(namespace, names)| names.iter().map(move |name| (namespace, name)));
+        all.map(|(namespace, (name, facts))| Known {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            facts: Arc::clone(facts.as_ref().unwrap_or(&self.silent)),
+        })
+    }
+
     /// Whether a list has been read to its end.
     #[must_use]
     pub fn is_synced(&self) -> bool {
@@ -159,7 +181,7 @@ impl Accounts {
     }
 }
 
-fn insert(known: &mut Known, account: Account, facts: Option<Arc<ServiceAccountFacts>>) {
+fn insert(known: &mut ByName, account: Account, facts: Option<Arc<ServiceAccountFacts>>) {
     let (namespace, name) = (account.metadata.namespace, account.metadata.name);
     known.entry(namespace.into_boxed_str()).or_default().insert(name.into_boxed_str(), facts);
 }

@@ -50,6 +50,7 @@ pub(crate) fn options() -> Options {
         identities: None,
         events: true,
         upstream_metric_names: true,
+        debugging_handlers: false,
         drain: Duration::from_millis(100),
         tls: TlsOptions::default(),
     }

@@ -100,6 +100,7 @@ fn options(flags: &Flags) -> Result<Options, CliError> {
         identities: flags.mutation.watch_container_credentials_config.clone(),
         events: flags.events,
         upstream_metric_names: flags.upstream_metric_names,
+        debugging_handlers: flags.enable_debugging_handlers,
         drain: flags.drain,
         tls: TlsOptions {
             least: match flags.certificate.tls_min_version {

@@ -59,6 +59,9 @@ pub(crate) struct Webhook {
     /// Give metrics the upstream webhook's names, too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = boolean)]
     pub(crate) upstream_metric_names: bool,
+    /// Show what is known of ServiceAccounts at /debug/alpha/cache of the metrics' port
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = boolean)]
+    pub(crate) enable_debugging_handlers: bool,
     #[command(flatten)]
     pub(crate) certificate: CertificateFlags,
     #[command(flatten)]
@@ -113,8 +116,6 @@ pub(crate) enum TlsMinVersion {
 pub(crate) struct AcceptedFlags {
     #[arg(long, hide = true)]
     pub(crate) resync_period: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = boolean)]
-    pub(crate) enable_debugging_handlers: Option<bool>,
     /// Verbosity: 4 and more is `debug`
     #[arg(short, long = "v", value_name = "LEVEL", hide = true)]
     pub(crate) verbosity: Option<u8>,
