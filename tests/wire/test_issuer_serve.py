@@ -255,6 +255,7 @@ def test_running_clusters_are_served_and_stay_while_they_are_away(serve, signer,
         assert json.loads(server.get(path + JWKS)[2]) == signer.jwks()
         document = json.loads(server.get(path + DISCOVERY)[2])
         assert document["issuer"] == f"https://localhost{path}" and document["jwks_uri"] == f"https://localhost{path}{JWKS}"
+    assert b"c2 ok, keys: 1" in server.ready()[2] and b"the cluster signs tokens of https://localhost/c1\n" in server.ready()[2]
     cluster.stop()
     assert server.ready()[0] == 200 and server.get("/c1" + JWKS)[0] == 200
 

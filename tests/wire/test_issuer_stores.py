@@ -124,6 +124,7 @@ def test_the_shared_credentials_file_is_used(server, keys, tmp_path):
     [
         ("s3://absent/c1", {}, 3, "IRSA-X064"),
         ("s3://issuers/c1", {"AWS_SECRET_ACCESS_KEY": "wrong"}, 3, "s3:ListBucket"),
+        ("site --endpoint-url http://127.0.0.1:9", {}, 2, "for an object store"),
         ("s3://", {}, 2, "IRSA-X064"),
         ("ftp://issuers/c1", {}, 2, "IRSA-X064"),
         ("s3://issuers/c1?versionId=3", {}, 2, "IRSA-X064"),
@@ -131,14 +132,14 @@ def test_the_shared_credentials_file_is_used(server, keys, tmp_path):
     ],
 )
 def test_a_store_that_cannot_be_used_says_why(server, keys, to, env, expect, words):
-    arguments = ["publish", "--issuer", URL, "--key", keys[0], "--to", to, "--approve"]
+    arguments = ["publish", "--issuer", URL, "--key", keys[0], "--to", *to.split(), "--approve"]
     assert words in run(server.env() | env, *arguments, expect=expect).stderr
 
 
 class Gate:
-    """A proxy before a server that does not let the `n`th write through, nor what comes after it."""
+    """A proxy before a server that does not let the `n`th write through, nor what comes after it; or none with conditions."""
 
-    def __init__(self, endpoint, closed_at, before_passing=lambda n: None):
+    def __init__(self, endpoint, closed_at=None, before_passing=lambda n: None, takes_conditions=True):
         gate, self.writes, self.reached = self, 0, threading.Event()
         host = urllib.parse.urlsplit(endpoint).netloc
 
@@ -154,6 +155,10 @@ class Gate:
                         time.sleep(60)
                         return
                     before_passing(gate.writes)
+                    if not takes_conditions and {"if-match", "if-none-match"} & set(self.headers.keys()):
+                        self.send_response_only(501)
+                        self.send_header("content-length", "0")
+                        return self.end_headers()
                 connection = http.client.HTTPConnection(host)
                 connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
@@ -239,10 +244,18 @@ def test_two_operators_do_not_overwrite_each_other(server, keys):
     run(env, "publish", "--issuer", URL, "--key", keys[0], *to, "--approve")
     earlier(s3, "two", 10)
     other = lambda n: n == 1 and run(env, "rotate", *to, "--add", keys[1], "--approve")
-    gate = Gate(server.endpoint, 99, before_passing=other)
+    gate = Gate(server.endpoint, before_passing=other)
     late = run(env | {"AWS_ENDPOINT_URL": gate.endpoint}, "publish", "--issuer", URL, "--key", keys[0], *to, "--approve", expect=1)
     assert "IRSA-X065" in late.stderr
     assert kids(s3, "two") == ["first", "second"], "what the other published stays"
+
+
+def test_a_store_without_conditional_writes_is_compared_instead(server, keys):
+    s3, to = server.client("s3"), ["--to", "s3://issuers/plain"]
+    env = server.env() | {"AWS_ENDPOINT_URL": Gate(server.endpoint, takes_conditions=False).endpoint}
+    assert "no conditional writes" in run(env, "publish", "--issuer", URL, "--key", keys[0], *to, "--approve").stderr
+    run(env, "rotate", *to, "--add", keys[1], "--approve")
+    assert kids(s3, "plain") == ["first", "second"]
 
 
 class Blobs:

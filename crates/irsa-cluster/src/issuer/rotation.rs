@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
         let begun = state.begun(Step::Add, START);
         let text = serde_json::to_string(&begun).unwrap();
-        assert!(text.ends_with(r#""pending":{"step":"add","since":1795600000}}"#), "{text}");
+        assert!(text.ends_with(r#""pending":{"step":"add","since":1795600001}}"#), "{text}");
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), begun);
     }
 }

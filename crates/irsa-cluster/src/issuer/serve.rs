@@ -312,7 +312,7 @@ mod tests {
         server.sites[1].0.keep("away".to_owned());
         let (is_ready, lines) = server.ready();
         assert!(!is_ready);
-        assert!(lines.starts_with("[+]https://a.example ok, 1 keys"), "{lines}");
+        assert!(lines.starts_with("[+]https://a.example ok, keys: 1"), "{lines}");
         assert!(lines.ends_with("[-]https://b.example never read: away\n"), "{lines}");
         server.started = Instant::now().checked_sub(PATIENCE).unwrap();
         assert!(server.ready().0);

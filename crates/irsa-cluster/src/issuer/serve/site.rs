@@ -67,6 +67,8 @@ struct Freshness {
     keys: usize,
     failures: u64,
     error: Option<String>,
+    /// The issuer whose tokens the cluster signs, when it is another one.
+    signs_for: Option<String>,
 }
 
 /// How fresh a site is, for metrics.
@@ -148,6 +150,19 @@ impl Site {
         (freshness.read, freshness.keys) = (Some(Instant::now()), keys);
     }
 
+    /// The issuer whose tokens the cluster signs. Another one than this is told: before a cluster is moved to a new issuer that is
+    /// as it should be, afterwards it is a mistake, such as a slash at the end.
+    pub(super) fn note_issuer(&self, live: &str) {
+        let other = (live != self.issuer).then(|| live.to_owned());
+        let mut freshness = self.freshness();
+        if freshness.signs_for != other {
+            if let Some(other) = &other {
+                tracing::warn!(issuer = self.issuer, other, "the cluster signs tokens of another issuer");
+            }
+            freshness.signs_for = other;
+        }
+    }
+
     /// Keeps what is served, and tells that it is not fresh.
     pub(super) fn keep(&self, error: String) {
         let mut freshness = self.freshness();
@@ -164,7 +179,16 @@ impl Site {
         let error = freshness.error.as_deref().map(|error| error.replace(['\r', '\n'], " "));
         let read = freshness.read.map(|read| read.elapsed().as_secs());
         match (read, error) {
-            (Some(age), None) => (true, format!("ok, {} keys, read {age} s ago", freshness.keys)),
+            (Some(age), None) => {
+                let mut text = format!("ok, keys: {}, read {age} s ago", freshness.keys);
+                if let Some(other) = &freshness.signs_for {
+                    text.push_str(&format!(
+                        "; the cluster signs tokens of {}",
+                        other.replace(['\r', '\n'], " ")
+                    ));
+                }
+                (true, text)
+            }
             (Some(age), Some(error)) => (true, format!("stale: last read {age} s ago: {error}")),
             (None, Some(error)) => (false, format!("never read: {error}")),
             (None, None) => (false, "not read yet".to_owned()),
@@ -243,6 +267,10 @@ mod tests {
         assert_eq!(site.page(Kind::Jwks).unwrap().etag, etag);
         site.replace(b"d".to_vec(), b"other".to_vec(), 2);
         assert_ne!(site.page(Kind::Jwks).unwrap().etag, etag);
-        assert_eq!(site.state(), (true, "ok, 2 keys, read 0 s ago".to_owned()));
+        assert_eq!(site.state(), (true, "ok, keys: 2, read 0 s ago".to_owned()));
+        site.note_issuer("https://a.example/");
+        assert!(site.state().1.ends_with("; the cluster signs tokens of https://a.example/"));
+        site.note_issuer("https://a.example");
+        assert!(site.state().1.ends_with("s ago"));
     }
 }

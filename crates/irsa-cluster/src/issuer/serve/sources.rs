@@ -66,6 +66,7 @@ impl Source {
                 let written = documents(site.issuer(), &live.keys).map_err(|error| error.to_string())?;
                 let [discovery, jwks] = written.map(|document| document.body);
                 checked(&discovery, &jwks, site)?;
+                site.note_issuer(&live.issuer);
                 site.replace(discovery, jwks, live.keys.len());
             }
         }
