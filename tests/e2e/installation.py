@@ -23,9 +23,10 @@ DNS = ["openirsa", "openirsa.openirsa", "openirsa.openirsa.svc", "openirsa.openi
 
 
 class Installation:
-    """What is installed. `secret` is put into the Secret that the manifests have empty."""
+    """What is installed. `secret` is put into the Secret that the manifests have empty; `is_there` leaves it to somebody else to
+    make it all, and takes it out in the end."""
 
-    def __init__(self, cluster, binary, folder, flags=(), secret=None):
+    def __init__(self, cluster, binary, folder, flags=(), secret=None, is_there=False):
         self.cluster, self.binary, self.folder, self.flags = cluster, binary, folder, list(flags)
         self.admin, self.service, self.replicas = cluster.admin, Service(), []
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,19 +44,20 @@ class Installation:
             if manifest["kind"] == "Deployment":
                 container = manifest["spec"]["template"]["spec"]["containers"][0]
                 self.arguments = [text.replace("$(POD_NAMESPACE)", NAMESPACE) for text in container["args"]]
-            self._make(manifest)
+            self._make(manifest, is_there)
         token = self.admin.token_for("openirsa", NAMESPACE, None)
         self.kubeconfig = cluster.kubeconfig(folder / "kubeconfig", token)
 
-    def _make(self, manifest):
+    def _make(self, manifest, is_there):
         metadata = manifest["metadata"]
         if manifest["kind"] == "Namespace":
             # No controller is there to empty it, so that it stays.
             with contextlib.suppress(Refused):
                 self.admin.create(manifest)
             return
-        # A field that the API server does not know is an error.
-        self.admin.create(manifest, "?fieldValidation=Strict")
+        if not is_there:
+            # A field that the API server does not know is an error.
+            self.admin.create(manifest, "?fieldValidation=Strict")
         self.made.append((manifest["kind"], metadata["name"], metadata.get("namespace")))
 
     def start(self, is_awaited=True):
