@@ -1,13 +1,14 @@
-//! Elastic Kubernetes Service, API version 2017-11-01: the clusters that we host.
+//! Elastic Kubernetes Service, API version 2017-11-01: the clusters that we host, and those of others that are registered.
 //!
-//! A cluster is an issuer of ServiceAccount tokens with a small Kubernetes API; it has no nodes. That API is the other
+//! A hosted cluster is an issuer of ServiceAccount tokens with a small Kubernetes API; it has no nodes. That API is the other
 //! half's; here are the cluster's life ([`clusters`]), its configuration ([`settings`], [`updates`]), and who its bearer
-//! tokens belong to ([`bearer`]).
+//! tokens belong to ([`bearer`]). What others run is in [`register`].
 
 pub mod bearer;
 mod clusters;
 mod create;
 mod error;
+mod register;
 mod settings;
 mod tags;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::generated::eks::{
 use crate::server::table::RestTable;
 
 pub use error::EksError;
+use register::{DeregisterClusterInput, RegisterClusterInput};
 
 /// Every operation that is served.
 #[must_use]
@@ -36,6 +38,8 @@ pub fn table() -> RestTable {
         .read(DescribeClusterInput::BINDING, clusters::describe_cluster)
         .read(ListClustersInput::BINDING, clusters::list_clusters)
         .write(DeleteClusterInput::BINDING, clusters::delete_cluster)
+        .write(RegisterClusterInput::BINDING, register::register_cluster)
+        .write(DeregisterClusterInput::BINDING, register::deregister_cluster)
         .write(UpdateClusterConfigInput::BINDING, updates::update_cluster_config)
         .read(DescribeUpdateInput::BINDING, updates::describe_update)
         .read(ListUpdatesInput::BINDING, updates::list_updates)

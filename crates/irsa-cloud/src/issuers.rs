@@ -1,6 +1,7 @@
 //! The keys of token issuers, fetched as AWS fetches them: discovery and JWKS over HTTPS.
 //!
-//! A cluster that we host needs no fetch: its public keys are in the snapshot. Any other issuer is fetched when a provider
+//! A cluster that we host needs no fetch: its public keys are in the snapshot. Nor does one whose keys its account registered,
+//! for roles of that account. Any other issuer is fetched when a provider
 //! of the role's account names it, cached, refetched once for an unknown `kid` (rate-limited), and served stale while its
 //! server fails. What may be fetched at all is decided in [`targets`], so that a provider's URL cannot be used to reach
 //! into the operator's own network. This module never trusts a token; it only finds the keys that might verify one.
@@ -47,7 +48,8 @@ pub struct IssuerSettings {
 pub struct Issuers {
     settings: IssuerSettings,
     known: Mutex<HashMap<String, Arc<Issuer>>>,
-    hosted: Mutex<HashMap<String, (Revision, Arc<Jwks>)>>,
+    /// Of clusters in the snapshot, by the cluster's ARN: two accounts may say different things of one issuer.
+    stored: Mutex<HashMap<String, (Revision, Arc<Jwks>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +71,7 @@ impl Issuers {
     /// An empty cache.
     #[must_use]
     pub fn new(settings: IssuerSettings) -> Self {
-        Self { settings, known: Mutex::default(), hosted: Mutex::default() }
+        Self { settings, known: Mutex::default(), stored: Mutex::default() }
     }
 
     /// The keys of `issuer` that may verify a token naming `kid`: from the cache when they are fresh and know the key,
@@ -106,17 +108,37 @@ impl Issuers {
     /// The public keys of a cluster that we host; none if the stored ones cannot be read.
     #[must_use]
     pub fn hosted(&self, cluster: &Stored<Cluster>) -> Option<Arc<Jwks>> {
-        let mut hosted = self.hosted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((revision, keys)) = hosted.get(&cluster.issuer)
+        self.stored(cluster, public_keys)
+    }
+
+    /// The keys that were registered with a cluster that others run; none where they are to be fetched. They may verify tokens
+    /// for roles of the cluster's own account alone.
+    #[must_use]
+    pub fn registered(&self, cluster: &Stored<Cluster>) -> Option<Arc<Jwks>> {
+        // Stored keys that cannot be read any more verify nothing, rather than let others decide.
+        self.stored(cluster, |cluster| {
+            let document = cluster.registration.as_ref()?.jwks.as_ref()?;
+            Some(Jwks::parse(document.to_string().as_bytes()).unwrap_or_default())
+        })
+    }
+
+    fn stored(
+        &self,
+        cluster: &Stored<Cluster>,
+        read: impl FnOnce(&Cluster) -> Option<Jwks>,
+    ) -> Option<Arc<Jwks>> {
+        let arn = cluster.arn();
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((revision, keys)) = stored.get(&arn)
             && *revision == cluster.revision
         {
             return Some(Arc::clone(keys));
         }
-        let keys = Arc::new(public_keys(cluster)?);
-        if hosted.len() >= MOST_ISSUERS {
-            hosted.clear();
+        let keys = Arc::new(read(cluster)?);
+        if stored.len() >= MOST_ISSUERS {
+            stored.clear();
         }
-        hosted.insert(cluster.issuer.clone(), (cluster.revision, Arc::clone(&keys)));
+        stored.insert(arn, (cluster.revision, Arc::clone(&keys)));
         Some(keys)
     }
 

@@ -158,6 +158,7 @@ const EKS: &[(&str, &str, &str, &str)] = &[
         r#"{"name":"new","roleArn":"arn:aws:iam::111122223333:role/r","resourcesVpcConfig":{}}"#,
     ),
     ("DeleteCluster", "DELETE", "/clusters/c", ""),
+    ("DeregisterCluster", "DELETE", "/cluster-registrations/r", ""),
     ("DescribeCluster", "GET", "/clusters/c", ""),
     ("DescribeClusterVersions", "GET", "/cluster-versions", ""),
     ("DescribeUpdate", "GET", "/clusters/c/updates/8f8a1b5e-3f4b-4c2e-9d0a-2f1f5a6b7c8d", ""),
@@ -170,6 +171,12 @@ const EKS: &[(&str, &str, &str, &str)] = &[
         "DELETE",
         "/tags/arn%3Aaws%3Aeks%3Aeu-central-1%3A111122223333%3Acluster%2Fc?tagKeys=k",
         "",
+    ),
+    (
+        "RegisterCluster",
+        "POST",
+        "/cluster-registrations",
+        r#"{"name":"r","identity":{"oidc":{"issuer":"https://issuer.example"}}}"#,
     ),
     ("UpdateClusterConfig", "POST", "/clusters/c/update-config", "{}"),
 ];

@@ -252,5 +252,5 @@ fn bearer(credentials: &str) -> Option<&str> {
 }
 
 fn cluster_by_id(snapshot: &Snapshot, id: &str) -> Option<Arc<Stored<Cluster>>> {
-    snapshot.all_clusters().find(|cluster| cluster.id == id).cloned()
+    snapshot.all_clusters().find(|cluster| cluster.id == id && !cluster.is_registered()).cloned()
 }

@@ -13,7 +13,7 @@ mod seconds;
 mod secret;
 
 pub use account::{Account, AccountId, InvalidAccountId};
-pub use cluster::{Cluster, ClusterSigningKey, KubeObject};
+pub use cluster::{Cluster, ClusterSigningKey, KubeObject, Registration};
 pub use iam::{AccessKey, LastUsed, ManagedPolicy, PolicyVersion, Role, TrustPolicy, User};
 pub use provider::{Bucket, OidcProvider};
 pub use sealing::SealingKey;

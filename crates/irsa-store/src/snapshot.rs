@@ -199,7 +199,7 @@ impl Snapshot {
         self.providers.after(&account, after.map(Cow::Borrowed))
     }
 
-    /// A hosted cluster.
+    /// A cluster, hosted or registered.
     pub fn cluster(&self, account: AccountId, region: &str, name: &str) -> Option<&Arc<Stored<Cluster>>> {
         self.clusters.get(&account, &format!("{region}/{name}"))
     }
@@ -207,6 +207,12 @@ impl Snapshot {
     /// A hosted cluster by the issuer of its tokens, as the `iss` claim spells it.
     pub fn cluster_by_issuer(&self, issuer: &str) -> Option<&Arc<Stored<Cluster>>> {
         self.clusters_by_issuer.get(issuer)
+    }
+
+    /// A cluster that this account registered, by the issuer of its tokens. Another account's word of it counts for nothing.
+    pub fn registered_cluster(&self, account: AccountId, issuer: &str) -> Option<&Arc<Stored<Cluster>>> {
+        let mut clusters = self.clusters.prefixed(&account, String::new());
+        clusters.find(|cluster| cluster.is_registered() && cluster.issuer == issuer)
     }
 
     /// The clusters of a region by name, those after the given one.
@@ -222,7 +228,7 @@ impl Snapshot {
             .take_while(move |cluster| prefix.strip_suffix('/') == Some(&*cluster.region))
     }
 
-    /// Every hosted cluster, by account, region and name.
+    /// Every cluster, by account, region and name.
     pub fn all_clusters(&self) -> impl Iterator<Item = &Arc<Stored<Cluster>>> {
         self.clusters.all()
     }

@@ -6,7 +6,7 @@ use irsa_store::model::Cluster;
 use irsa_store::{Key, Transaction, transact};
 
 use super::settings::Settings;
-use super::{EksError, cluster_check, from_token, page, versions};
+use super::{EksError, cluster_check, from_token, page, register, versions};
 use crate::authorize::{Authorized, Call, Check, Requires};
 use crate::context::Context;
 use crate::generated::eks::{
@@ -43,6 +43,9 @@ pub(super) fn list_clusters(
     let input = permit.input();
     let after = from_token(input.next_token.as_deref())?;
     let clusters = permit.call().snapshot.clusters(permit.account(), permit.region(), after.as_deref());
+    // EKS API reference, `ListClusters`: "Use 'all' to return connected clusters, or blank to return only Amazon EKS clusters."
+    let with_registered = input.include.iter().flatten().any(|what| what == "all");
+    let clusters = clusters.filter(|cluster| with_registered || !cluster.is_registered());
     let (clusters, next_token) = page(clusters, input.max_results, |cluster| &cluster.name);
     let names = clusters.into_iter().map(|cluster| cluster.name.clone()).collect();
     Ok(ListClustersOutput { clusters: Some(names), next_token })
@@ -63,6 +66,7 @@ pub(super) fn delete_cluster(
     transact(ctx.store.as_ref(), |snapshot| {
         let cluster = snapshot.cluster(account, region, name);
         let cluster = cluster.ok_or_else(|| EksError::NoCluster(name.clone()))?;
+        register::refuse_registered(cluster, "DeregisterCluster")?;
         if Settings::of(cluster).deletion_protection {
             return Err(EksError::InvalidRequest(format!(
                 "Cluster {name} cannot be deleted because deletion protection is enabled."
@@ -85,6 +89,9 @@ pub(super) fn delete_cluster(
 /// A cluster as EKS shows it. What stands behind it here is ready as soon as it exists. It is reached where this server
 /// listens now, also after a restart on another port; its issuer never changes.
 pub(super) fn described(ctx: &Context, cluster: &Cluster) -> ClusterOutput {
+    if cluster.is_registered() {
+        return register::described(cluster);
+    }
     let settings = Settings::of(cluster);
     let authority = ctx.hosting.certificate_authority.as_str();
     let mut output = ClusterOutput {

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::generated::eks::{CreateClusterInput, CreateClusterOutput};
 
 /// EKS quotas: "Clusters", per Region.
-const MOST_CLUSTERS: usize = 100;
+pub(super) const MOST_CLUSTERS: usize = 100;
 
 impl Requires for CreateClusterInput {
     fn checks(&self, call: &Call) -> Vec<Check> {
@@ -76,6 +76,7 @@ pub(super) fn create_cluster(
         endpoint: ctx.hosting.endpoint(&id),
         certificate_authority: Some(ctx.hosting.certificate_authority.clone()),
         signing_keys: vec![signing_key(created)?],
+        registration: None,
         settings: Settings::requested(&input).to_json(),
         created,
         tags,
@@ -128,7 +129,7 @@ pub(super) fn uid() -> Result<String, EksError> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string())
 }
 
-fn random() -> Result<[u8; 16], EksError> {
+pub(super) fn random() -> Result<[u8; 16], EksError> {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).map_err(|_unspecified| EksError::Key)?;
     Ok(bytes)

@@ -20,6 +20,14 @@ pub enum EksError {
     /// A cluster of this name is there already.
     #[error("Cluster already exists with name: {0}")]
     ClusterExists(String),
+    /// The cluster is there, but in a way that does not allow it.
+    #[error("{message}")]
+    InUse {
+        /// The cluster.
+        name: String,
+        /// What is the matter with it.
+        message: String,
+    },
     /// The account has as many clusters as it may.
     #[error("Cluster quota of {0} clusters exceeded in this Region")]
     ClusterQuota(usize),
@@ -47,7 +55,9 @@ impl From<EksError> for Failure {
                 ("ResourceNotFoundException", StatusCode::NOT_FOUND)
             }
             EksError::NoTaggable(_) => ("NotFoundException", StatusCode::NOT_FOUND),
-            EksError::ClusterExists(_) => ("ResourceInUseException", StatusCode::CONFLICT),
+            EksError::ClusterExists(_) | EksError::InUse { .. } => {
+                ("ResourceInUseException", StatusCode::CONFLICT)
+            }
             EksError::ClusterQuota(_) => ("ResourceLimitExceededException", StatusCode::BAD_REQUEST),
             EksError::InvalidParameter(_) => ("InvalidParameterException", StatusCode::BAD_REQUEST),
             EksError::InvalidRequest(_) => ("InvalidRequestException", StatusCode::BAD_REQUEST),
@@ -58,7 +68,9 @@ impl From<EksError> for Failure {
             }
         };
         let mut failure = Self::new(code, status, error.to_string());
-        if let EksError::NoCluster(name) | EksError::ClusterExists(name) = error {
+        if let EksError::NoCluster(name) | EksError::ClusterExists(name) | EksError::InUse { name, .. } =
+            error
+        {
             failure.body = failure.body.with_detail("clusterName", name);
         }
         failure

@@ -2,6 +2,7 @@
 
 mod bearer;
 mod configuration;
+mod register;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use irsa_store::{Transaction, transact};
 use serde_json::json;
 
 use super::settings::{PastUpdate, Settings, tier};
-use super::{EksError, cluster_check, create, from_token, page};
+use super::{EksError, cluster_check, create, from_token, page, register};
 use crate::authorize::{Authorized, Call, Check, Requires};
 use crate::context::Context;
 use crate::generated::eks::{
@@ -32,6 +32,7 @@ pub(super) fn update_cluster_config(
     transact(ctx.store.as_ref(), |snapshot| {
         let stored = snapshot.cluster(account, region, &input.name);
         let mut cluster = Cluster::clone(stored.ok_or_else(|| EksError::NoCluster(input.name.clone()))?);
+        register::refuse_registered(&cluster, "RegisterCluster, again,")?;
         let mut settings = Settings::of(&cluster);
         let token = &input.client_request_token;
         if let Some(done) =

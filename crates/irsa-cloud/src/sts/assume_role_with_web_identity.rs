@@ -120,7 +120,7 @@ impl Scene<'_> {
             Unverified::parse(token).map_err(|error| self.bad_token("IRSA-T060", &error, None))?;
         let issuer = unverified.issuer();
         let provider = self.provider(unverified.claims())?;
-        let keys = match self.hosted_keys(issuer) {
+        let keys = match self.stored_keys(issuer) {
             Some(keys) => keys,
             None => self
                 .ctx
@@ -157,10 +157,14 @@ impl Scene<'_> {
             })
     }
 
-    /// The keys of a cluster that we host are in the snapshot.
-    fn hosted_keys(&self, issuer: &str) -> Option<Arc<irsa_token::jwks::Jwks>> {
-        let cluster = self.snapshot.cluster_by_issuer(issuer)?;
-        self.ctx.issuers.hosted(cluster)
+    /// The keys of a cluster that we host are in the snapshot, and so are those that the role's own account registered: what an
+    /// account says of an issuer is never used for another account's roles.
+    fn stored_keys(&self, issuer: &str) -> Option<Arc<irsa_token::jwks::Jwks>> {
+        if let Some(cluster) = self.snapshot.cluster_by_issuer(issuer) {
+            return self.ctx.issuers.hosted(cluster);
+        }
+        let cluster = self.snapshot.registered_cluster(self.role_arn.account, issuer)?;
+        self.ctx.issuers.registered(cluster)
     }
 
     /// AWS compares the authorised party when the token has one, else the audience, of which one must be registered.

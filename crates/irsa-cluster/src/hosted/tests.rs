@@ -70,6 +70,7 @@ impl Api {
                 pkcs8: SecretBytes::new(key.to_pkcs8().unwrap().to_vec()),
                 created,
             }],
+            registration: None,
             settings: Value::Null,
             created,
             tags: Default::default(),

@@ -1,4 +1,4 @@
-//! Clusters that we host, and the Kubernetes objects in them.
+//! Clusters: those that we host, with the Kubernetes objects in them, and those that others run and that are only known here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{AccountId, SecretBytes, Tags};
 
-/// An EKS cluster, hosted here: an issuer of ServiceAccount tokens with a small Kubernetes API.
+/// An EKS cluster: hosted here, an issuer of ServiceAccount tokens with a small Kubernetes API; or registered, run by others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
     /// Whose it is.
@@ -17,13 +17,13 @@ pub struct Cluster {
     pub name: String,
     /// What ends its issuer URL and ties its objects to it: 32 upper-case hex digits, never used again after a delete.
     pub id: String,
-    /// The Kubernetes version that was asked for.
+    /// The Kubernetes version that was asked for; empty for one that is registered.
     pub version: String,
-    /// The cluster's own role (`roleArn`).
+    /// The cluster's own role (`roleArn`); empty for one that is registered.
     pub role_arn: String,
     /// The `iss` of its tokens, an `https://` URL.
     pub issuer: String,
-    /// The URL of its Kubernetes API.
+    /// The URL of its Kubernetes API; empty where it is not known.
     pub endpoint: String,
     /// PEM of the certificate authority behind `endpoint`.
     #[serde(default)]
@@ -31,6 +31,9 @@ pub struct Cluster {
     /// The keys that sign its tokens: the first signs, all are published.
     #[serde(default)]
     pub signing_keys: Vec<ClusterSigningKey>,
+    /// What is known of a cluster that others run; none for those that are hosted here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
     /// What the client asked for and we only give back (`resourcesVpcConfig`, `logging`, `accessConfig`...).
     #[serde(default)]
     pub settings: Value,
@@ -47,6 +50,21 @@ impl Cluster {
     pub fn arn(&self) -> String {
         format!("arn:aws:eks:{}:{}:cluster/{}", self.region, self.account, self.name)
     }
+
+    /// Whether others run it. Its issuer and its API are not served here then.
+    pub fn is_registered(&self) -> bool {
+        self.registration.is_some()
+    }
+}
+
+/// What an account says of a cluster that others run.
+///
+/// It is that account's word alone: nobody else's tokens may be verified by it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The public keys that verify its tokens, as a JWKS document; none where they are fetched from the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
 }
 
 /// A private key that signs a cluster's tokens.
@@ -126,5 +144,26 @@ impl KubeObject {
             name: name.to_owned(),
             object,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clusters_of_before_registrations_are_hosted() {
+        let old = json!({
+            "account": "111122223333", "region": "eu-central-1", "name": "dev", "id": "A", "version": "1.34",
+            "role_arn": "arn:aws:iam::111122223333:role/eks", "issuer": "https://oidc.example/id/A",
+            "endpoint": "https://cluster.example", "created": 0,
+        });
+        let cluster: Cluster = serde_json::from_value(old.clone()).unwrap();
+        assert!(!cluster.is_registered());
+        // And what is not registered is written as before.
+        assert_eq!(serde_json::to_value(&cluster).unwrap().get("registration"), None);
+        let registered = Cluster { registration: Some(Registration::default()), ..cluster };
+        let again: Cluster = serde_json::from_value(serde_json::to_value(&registered).unwrap()).unwrap();
+        assert!(again.is_registered() && again == registered);
     }
 }

@@ -54,8 +54,11 @@ impl Snapshot {
             }
             Entity::Cluster(cluster) => {
                 let stored = self.compiled(key, cluster, revision, compiler);
-                Arc::make_mut(&mut self.clusters_by_issuer)
-                    .insert(Arc::from(&*stored.issuer), Arc::clone(&stored));
+                // INVARIANT (issuers): only what we sign ourselves is found without naming the account.
+                if !stored.is_registered() {
+                    Arc::make_mut(&mut self.clusters_by_issuer)
+                        .insert(Arc::from(&*stored.issuer), Arc::clone(&stored));
+                }
                 let name = format!("{}/{}", stored.region, stored.name);
                 self.clusters.insert(stored.account, &name, stored);
             }
@@ -125,7 +128,9 @@ impl Snapshot {
                 self.providers.remove(account, url);
             }
             Key::Cluster(account, region, name) => {
-                if let Some(cluster) = self.clusters.remove(account, &format!("{region}/{name}")) {
+                if let Some(cluster) = self.clusters.remove(account, &format!("{region}/{name}"))
+                    && !cluster.is_registered()
+                {
                     Arc::make_mut(&mut self.clusters_by_issuer).remove(&*cluster.issuer);
                 }
             }

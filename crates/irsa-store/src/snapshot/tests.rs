@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::change::Change;
-use crate::model::{PolicyVersion, Tags};
+use crate::model::{PolicyVersion, Registration, Tags};
 
 const ALLOW: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
@@ -58,6 +58,7 @@ fn cluster(region: &str, name: &str) -> Entity {
         endpoint: "https://cluster.example".to_owned(),
         certificate_authority: None,
         signing_keys: Vec::new(),
+        registration: None,
         settings: Value::Null,
         created: Timestamp::UNIX_EPOCH,
         tags: Tags::new(),
@@ -171,4 +172,51 @@ fn an_older_snapshot_stays_as_it_was() {
     assert_eq!(older.policy(arn).unwrap().compiled.policy.source(), ALLOW);
     assert_eq!(newer.policy(arn).unwrap().compiled.policy.source(), DENY);
     assert_eq!(older.policies(account("111122223333"), None).count(), 1);
+}
+
+#[test]
+fn what_an_account_registers_is_its_own() {
+    let registered = |owner: &str, name: &str, issuer: &str| match cluster("eu-west-1", name) {
+        Entity::Cluster(cluster) => Entity::from(Cluster {
+            account: account(owner),
+            issuer: issuer.to_owned(),
+            registration: Some(Registration::default()),
+            ..cluster
+        }),
+        other => other,
+    };
+    let (first, second, issuer) = ("111122223333", "444455556666", "https://kubernetes.default.svc");
+    let hosted = "https://oidc.example/id/eu-west-1a";
+    let snapshot = with([
+        cluster("eu-west-1", "a"),
+        registered(first, "r", issuer),
+        registered(second, "r", issuer),
+        registered(second, "claims-anothers", hosted),
+    ]);
+    let found = |owner: &str, issuer: &str| {
+        snapshot.registered_cluster(account(owner), issuer).map(|cluster| cluster.account)
+    };
+    assert_eq!(found(first, issuer), Some(account(first)));
+    assert_eq!(found(second, issuer), Some(account(second)));
+    assert_eq!(found("777788889999", issuer), None);
+    assert_eq!(found(first, hosted), None, "a hosted cluster is not a registered one");
+    assert!(snapshot.cluster_by_issuer(issuer).is_none());
+    assert_eq!(snapshot.cluster_by_issuer(hosted).unwrap().name, "a");
+}
+
+#[test]
+fn a_registration_that_goes_takes_no_hosted_cluster_along() {
+    let Entity::Cluster(hosted) = cluster("eu-west-1", "a") else { unreachable!() };
+    let registered = Cluster {
+        account: account("444455556666"),
+        registration: Some(Registration::default()),
+        ..hosted.clone()
+    };
+    let key = Key::Cluster(registered.account, registered.region.clone(), registered.name.clone());
+    let store = crate::Embedded::ephemeral().unwrap();
+    crate::Store::commit(&store, crate::Transaction::new().put(hosted.clone()).put(registered)).unwrap();
+    crate::Store::commit(&store, crate::Transaction::new().delete(key)).unwrap();
+    let snapshot = crate::Store::snapshot(&store);
+    assert!(snapshot.cluster_by_issuer(&hosted.issuer).is_some());
+    assert!(snapshot.registered_cluster(account("444455556666"), &hosted.issuer).is_none());
 }
