@@ -60,6 +60,15 @@ class Installation:
             self.admin.create(manifest, "?fieldValidation=Strict")
         self.made.append((manifest["kind"], metadata["name"], metadata.get("namespace")))
 
+    def allow(self, *rules):
+        """Gives the webhook rights in its namespace that the manifests do not give."""
+        metadata = {"name": "openirsa-more", "namespace": NAMESPACE}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "openirsa-more"}
+        subjects = [{"kind": "ServiceAccount", "name": "openirsa", "namespace": NAMESPACE}]
+        for what in ({"kind": "Role", "rules": list(rules)},
+                     {"kind": "RoleBinding", "roleRef": reference, "subjects": subjects}):
+            self._make({"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": metadata, **what}, False)
+
     def start(self, is_awaited=True):
         """One more replica, behind the Service once it is ready, or else at once."""
         replica = Replica(self, f"webhook-{len(self.replicas)}", self.flags)

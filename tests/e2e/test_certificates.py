@@ -8,12 +8,14 @@ import ssl
 import threading
 import time
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from authority import DAY, Authority, pem
 from cluster import Refused, until
 from installation import CONFIGURATION, DNS, SECRET
+from real import RealCluster
 
 ROLE = "arn:aws:iam::111122223333:role/app"
 
@@ -107,6 +109,48 @@ def test_a_ca_bundle_that_somebody_overwrites(cluster, install, team):
     cluster.admin.replace(configuration)
     until(lambda: installation.bundles() == right, of="the right caBundle")
     app.until_served("app", ROLE)
+
+
+def test_a_configuration_that_is_deleted_and_made_anew(cluster, install, team):
+    installation, _, app = serving(install, team)
+    right = installation.bundles()
+    configuration = cluster.admin.get("MutatingWebhookConfiguration", CONFIGURATION)
+    cluster.admin.delete("MutatingWebhookConfiguration", CONFIGURATION)
+    until(lambda: app.role_of("probe", "app") is None, of="a pod that nobody is asked about")
+    configuration["metadata"] = {"name": CONFIGURATION}
+    for webhook in configuration["webhooks"]:
+        del webhook["clientConfig"]["caBundle"]
+    cluster.admin.create(configuration)
+    until(lambda: installation.bundles() == right, of="the caBundle")
+    app.until_served("app", ROLE)
+
+
+def test_a_secret_that_is_deleted(cluster, install, team):
+    installation, replicas, app = serving(install, team)
+    before, bundles = served(replicas[0]), installation.bundles()
+    cluster.admin.delete("Secret", SECRET, "openirsa")
+    if not isinstance(cluster, RealCluster):
+        pytest.skip("the stub has no RBAC, which has to forbid that it is made anew")
+    until(lambda: any("Forbidden" in replica.log for replica in replicas), of="the complaint")
+    assert app.role_of("probe", "app") == ROLE and served(replicas[0]) == before, "what there was serves on"
+    # Somebody installs it again, as it is in the manifests: with nothing in it.
+    cluster.admin.create({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {
+        "name": SECRET, "namespace": "openirsa", "labels": {"app.kubernetes.io/name": "openirsa"}}})
+    until(lambda: installation.bundles() not in (bundles, {None}), of="a new authority")
+    app.until_served("app", ROLE)
+    assert {served(replica) for replica in replicas} == set(in_secret(installation))
+
+
+def test_a_secret_that_nobody_has_made(cluster, install, team):
+    installation = install()
+    cluster.admin.delete("Secret", SECRET, "openirsa")
+    installation.allow({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]})
+    app = team(required=True)
+    app.account("app", ROLE)
+    installation.start()
+    installation.until_trusted()
+    app.until_served("app", ROLE)
+    assert cluster.admin.get("Secret", SECRET, "openirsa")["type"] == "kubernetes.io/tls"
 
 
 def test_a_certificate_is_replaced_before_its_end_and_no_review_is_dropped(cluster, install, team):

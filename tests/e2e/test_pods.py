@@ -1,6 +1,7 @@
 """Which pods get an identity, what else becomes of them, and who is told when they do not."""
 
 import copy
+import json
 
 import pytest
 
@@ -105,6 +106,24 @@ def test_a_pod_that_skips_containers_and_asks_for_a_shorter_token(cluster, insta
     assert environment(pod, 0)["AWS_ROLE_ARN"] == ROLE and environment(pod, 1) == {}
     token = next(volume for volume in pod["spec"]["volumes"] if volume["name"] == "aws-iam-token")["projected"]["sources"][0]
     assert token["serviceAccountToken"] == {"audience": "vault.example", "expirationSeconds": 3600, "path": "token"}
+
+
+def test_roles_from_the_config_map(cluster, install, team):
+    app, installation = team(), install("--watch-config-map")
+    app.account("app")
+    # As docs/webhook.md has it: the one ConfigMap, by its name.
+    installation.allow({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["pod-identity-webhook"],
+                        "verbs": ["list", "watch"]})
+    installation.start()
+    installation.until_trusted()
+    mapping = {"*/app": {"RoleARN": ROLE, "Audience": "sts.amazonaws.com"}}
+    cluster.admin.create({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config": json.dumps(mapping)},
+                          "metadata": {"name": "pod-identity-webhook", "namespace": "openirsa"}})
+    try:
+        app.until_served("app", ROLE)
+    finally:
+        cluster.admin.delete("ConfigMap", "pod-identity-webhook", "openirsa")
+    until(lambda: app.role_of("probe", "app") is None, of="the end of the role")
 
 
 def test_while_no_webhook_answers_only_those_start_that_need_none(cluster, installation, team):

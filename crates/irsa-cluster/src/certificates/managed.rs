@@ -161,6 +161,8 @@ impl Manager {
             (secret.object.clone(), configuration.object.clone())
         };
         if !self.lease.is_ours().await? {
+            // Another one may change them, and what is waited for begins anew.
+            self.trusted_since = None;
             return Ok(());
         }
         let stored = secret.as_ref().and_then(material);
