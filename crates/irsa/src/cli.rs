@@ -1,5 +1,6 @@
 //! The command line: one definition for parsing, help, completions and man pages.
 
+pub(crate) mod cluster;
 pub(crate) mod inject;
 pub(crate) mod issuer;
 pub(crate) mod lint;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Env(Env),
     /// Make accounts, or list them
     Account(Account),
+    /// The clusters that a running server knows, and making those known that others run
+    Cluster(cluster::Cluster),
     /// Run a command as a pod's container would run: with the role of a ServiceAccount
     Exec(Exec),
     /// Run a pod's manifest as a local process, with the webhook's mutation applied

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod account;
+mod cluster;
 mod completion;
 mod env;
 mod exec;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Quickstart(arguments) => wait(quickstart::quickstart(arguments)),
         Command::Up(arguments) => wait(up::up(arguments)),
         Command::Account(arguments) => wait(account::account(arguments)),
+        Command::Cluster(arguments) => wait(cluster::cluster(arguments)),
         Command::Exec(arguments) => wait(exec::exec(arguments)),
         Command::Run(arguments) => wait(run::run(arguments)),
         Command::Issuer(arguments) => wait(issuer::issuer(arguments)),

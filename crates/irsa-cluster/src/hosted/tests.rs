@@ -217,3 +217,16 @@ fn only_issuers_and_clusters_are_served() {
         assert_eq!(Hosted::serves(path), expected, "{path}");
     }
 }
+
+#[test]
+fn what_others_run_is_not_served() {
+    let api = Api::new();
+    let snapshot = api.store.snapshot();
+    let mut cluster = Cluster::clone(snapshot.all_clusters().next().unwrap());
+    let issuer = format!("/id/{ID}/keys");
+    assert_eq!(api.send("GET", &issuer, &[], "").status, 200);
+    cluster.registration = Some(irsa_store::model::Registration::default());
+    api.store.commit(Transaction::new().put(cluster)).unwrap();
+    assert_eq!(api.send("GET", &issuer, &[], "").status, 404);
+    assert_eq!(api.call("GET", "/api/v1/namespaces", Value::Null).status, 401);
+}

@@ -65,6 +65,14 @@ impl Hosted {
         let answer =
             client.rest("eks", Method::GET, &format!("/clusters/{name}"), Vec::new(), &signer).await?;
         let described = answer.json();
+        // Its API server takes other tokens than those that we would send, and must not see them.
+        if described.pointer("/cluster/connectorConfig").is_some() {
+            return Err(CliError::usage(
+                "IRSA-X020",
+                format!("the cluster `{name}` is not hosted here: it is registered, and others run it"),
+            )
+            .with_fix("name its kubeconfig's context: --context NAME --local"));
+        }
         let url = described.pointer("/cluster/endpoint").and_then(Value::as_str).map(str::to_owned);
         let Some(url) = url.filter(|_| answer.ok()) else {
             return Err(no_cluster(&client, &name, &answer));
