@@ -122,3 +122,10 @@ def aws(wire, cluster):
         accounts=(ACCOUNT,))
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def provider(aws, cluster):
+    """The cluster's issuer as a provider of IAM."""
+    made = aws.client("iam").create_open_id_connect_provider(Url=cluster.ISSUER, ClientIDList=["sts.amazonaws.com"])
+    return made["OpenIDConnectProviderArn"]

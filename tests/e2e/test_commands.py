@@ -57,11 +57,8 @@ def test_the_documents_of_the_cluster(cluster, irsa, tmp_path):
     assert f"{cluster.ISSUER} --client-id-list sts.amazonaws.com" in plan, "the provider for IAM"
 
 
-def test_a_command_with_the_role_of_a_service_account(cluster, irsa, aws, team):
+def test_a_command_with_the_role_of_a_service_account(cluster, irsa, aws, provider, team):
     app, iam = team(), aws.client("iam")
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.e2e.example"
-    if provider not in {found["Arn"] for found in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]}:
-        iam.create_open_id_connect_provider(Url=cluster.ISSUER, ClientIDList=["sts.amazonaws.com"])
     trust = {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": {"issuer.e2e.example:sub": f"system:serviceaccount:{app.name}:app"}}}]}

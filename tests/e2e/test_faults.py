@@ -1,6 +1,7 @@
 """What goes wrong in clusters. Through all of it no annotated pod starts without its identity where that is required."""
 
 import base64
+import concurrent.futures
 import datetime
 import signal
 import threading
@@ -78,6 +79,22 @@ def test_service_accounts_made_just_before_their_pods(serving, team):
         for namespace in (required, optional):
             namespace.account(f"new-{number}", ROLE)
             assert namespace.role_of("first", f"new-{number}") == ROLE
+
+
+def test_more_service_accounts_than_a_page_has(cluster, install, team):
+    app = team(required=True)
+    # They are listed by the thousand, and the rest with a token that the API server makes up.
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: app.account(f"app-{number}", f"{ROLE}-{number}"), range(1_050)))
+    installation = install()
+    replica = installation.start()
+    assert replica.metric(ACCOUNTS) > 1_050
+    installation.until_trusted()
+    app.until_served("app-0", f"{ROLE}-0")
+    lookups = replica.metric(LOOKUPS)
+    for number in (1, 500, 999, 1_049):
+        assert app.role_of("probe", f"app-{number}") == f"{ROLE}-{number}"
+    assert replica.metric(LOOKUPS) == lookups, "all are known"
 
 
 def test_a_webhook_that_starts_while_pods_are_made(serving):

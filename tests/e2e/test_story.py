@@ -7,7 +7,6 @@ import pytest
 from conftest import ACCOUNT
 from kubelet import deployment, environment, pod_of, run
 
-PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.e2e.example"
 MOUNT = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 
 # Knows nothing but what the webhook gave it.
@@ -36,16 +35,15 @@ except botocore.exceptions.ClientError as error:
 
 
 @pytest.fixture
-def provided(aws, cluster):
-    """The OIDC provider and the buckets, and a maker of roles."""
+def provided(aws, provider):
+    """Buckets, and a maker of roles."""
     iam, s3 = aws.client("iam"), aws.client("s3")
-    iam.create_open_id_connect_provider(Url=cluster.ISSUER, ClientIDList=["sts.amazonaws.com"])
     for bucket in ("team-data", "others-data"):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
 
     def role(name, namespace, account, bucket):
         trust = {"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity",
+            "Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {"StringEquals": {
                 "issuer.e2e.example:sub": f"system:serviceaccount:{namespace}:{account}",
                 "issuer.e2e.example:aud": "sts.amazonaws.com"}}}]}
