@@ -248,12 +248,13 @@ pub(crate) fn failed(failure: &Failure, protocol: Protocol, envelope: &Envelope<
     response
 }
 
-/// Parameters stand in the form body, or in the query string of a GET (a presigned GetCallerIdentity is one).
+/// Parameters stand in the form body, or in the query string: of a GET (a presigned GetCallerIdentity is one), and of a POST
+/// without a body, as the `object_store` crate exchanges its web identity token.
 fn query_params(parts: &Parts, body: &[u8]) -> Result<Params, Failure> {
     let malformed = |error: irsa_wire::query::QueryError| {
         Failure::new("MalformedQueryString", StatusCode::BAD_REQUEST, error.to_string())
     };
-    if parts.method == Method::POST {
+    if parts.method == Method::POST && !body.is_empty() {
         return Params::parse(body).map_err(malformed);
     }
     Params::parse(parts.uri.query().unwrap_or_default()).map_err(malformed)
@@ -264,9 +265,10 @@ fn is_unsigned_query(parts: &Parts) -> bool {
     if parts.uri.path() != "/" {
         return false;
     }
-    if parts.method == Method::POST {
-        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        return content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_form = content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+    if parts.method == Method::POST && is_form {
+        return true;
     }
     let query = parts.uri.query().unwrap_or_default();
     parse_pairs(query.as_bytes()).is_ok_and(|pairs| pairs.iter().any(|(name, _)| name == "Action"))
