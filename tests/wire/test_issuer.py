@@ -186,7 +186,8 @@ def test_a_running_cluster_gives_issuer_and_keys(cluster, issuer, tmp_path):
     moved = json.loads(run("plan", *where, "--issuer", URL, "-o", "json").stdout)
     assert moved["issuer"] == URL and issuer.url in moved["configuration"], "the old issuer stays accepted"
     site = tmp_path / "site"
-    run("publish", *where, "--to", site, "--approve")
+    assert f"signs tokens of {issuer.url}" in run("publish", *where, "--issuer", URL, "--to", site).stderr
+    assert "signs tokens" not in run("publish", *where, "--to", site, "--approve").stderr
     assert json.loads((site / ".well-known/openid-configuration").read_text())["issuer"] == issuer.url
     assert json.loads((site / "openid/v1/jwks").read_text()) == cluster.jwks
 

@@ -119,6 +119,35 @@ def test_the_shared_credentials_file_is_used(server, keys, tmp_path):
     assert "export-credentials" in run(env | {"AWS_PROFILE": "other"}, *arguments, expect=2).stderr
 
 
+def test_a_pod_publishes_with_its_role_over_tls(keys, issuer, tmp_path, fresh_server):
+    server = fresh_server("--issuer-ca", issuer.ca, "--issuer-allow", "127.0.0.0/8", "--issuer-allow", "::1/128")
+    server.client("s3").create_bucket(Bucket="issuers", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    iam = server.client("iam")
+    provider = iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
+    allow = lambda **statement: json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+    trust = allow(
+        Principal={"Federated": provider},
+        Action="sts:AssumeRoleWithWebIdentity",
+        Condition={"StringEquals": {f"{issuer.name}:sub": "system:serviceaccount:dev:s3-app"}},
+    )
+    role = iam.create_role(RoleName="publisher", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    rights = allow(Action=["s3:GetObject", "s3:PutObject", "s3:ListBucket"], Resource=["arn:aws:s3:::issuers", "arn:aws:s3:::issuers/c1/*"])
+    iam.put_role_policy(RoleName="publisher", PolicyName="publish", PolicyDocument=rights)
+    (tmp_path / "token").write_text(issuer.token())
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env |= {
+        "AWS_ENDPOINT_URL": server.tls_endpoint,
+        "AWS_CA_BUNDLE": server.ca,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ROLE_ARN": role,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    run(env, "publish", "--issuer", URL, "--key", keys[0], "--to", "s3://issuers/c1", "--approve")
+    assert kids(server.client("s3"), "c1") == ["first"]
+    denied = run(env, "publish", "--issuer", URL, "--key", keys[0], "--to", "s3://issuers/c2", "--approve", expect=3)
+    assert "IRSA-X064" in denied.stderr and "s3:PutObject" in denied.stderr
+
+
 @pytest.mark.parametrize(
     "to, env, expect, words",
     [

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::source::known;
 use crate::cli::issuer::Publish;
 use crate::error::CliError;
-use crate::output::{GOOD, note, result};
+use crate::output::{GOOD, note, result, visible};
 use crate::serve::now;
 
 pub(super) async fn publish(arguments: &Publish) -> Result<ExitCode, CliError> {
@@ -44,6 +44,12 @@ pub(super) async fn publish(arguments: &Publish) -> Result<ExitCode, CliError> {
         note(&format!("serve it at {issuer}; then: irsa issuer verify --issuer {issuer} {source}"));
     } else {
         note("nothing was written; run again with --approve");
+    }
+    if let Some(live) = known.live.as_ref().filter(|live| live.issuer != issuer) {
+        let live = visible(&live.issuer);
+        note(&format!(
+            "the cluster signs tokens of {live}; `irsa issuer plan` prints what to tell its API server"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

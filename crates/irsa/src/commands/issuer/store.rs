@@ -162,6 +162,13 @@ fn s3(bucket: &str, endpoint: Option<&Url>) -> Result<Box<dyn ObjectStore>, CliE
             builder = builder.with_token(token);
         }
     }
+    // The SDKs' AWS_ENDPOINT_URL is for every service; a role's token goes to the STS of the same cloud.
+    let everywhere = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    if let Some(everywhere) = everywhere
+        && builder.get_config_value(&AmazonS3ConfigKey::StsEndpoint).is_none()
+    {
+        builder = builder.with_config(AmazonS3ConfigKey::StsEndpoint, everywhere);
+    }
     let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
         .iter()
         .find_map(|key| builder.get_config_value(key));
