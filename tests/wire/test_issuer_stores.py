@@ -279,6 +279,15 @@ def test_two_operators_do_not_overwrite_each_other(server, keys):
     assert kids(s3, "two") == ["first", "second"], "what the other published stays"
 
 
+def test_a_step_that_somebody_else_completed_is_done(server, keys):
+    s3, env, to = server.client("s3"), server.env(), ["--to", "s3://issuers/helped"]
+    other = lambda n: n == 4 and run(env, "rotate", *to, "--approve")
+    gate = Gate(server.endpoint, before_passing=other)
+    run(env | {"AWS_ENDPOINT_URL": gate.endpoint}, "publish", "--issuer", URL, "--key", keys[0], *to, "--approve")
+    assert gate.writes == 4 and kids(s3, "helped") == ["first"]
+    assert "interrupted" not in run(env, "rotate", *to).stdout
+
+
 def test_a_store_without_conditional_writes_is_compared_instead(server, keys):
     s3, to = server.client("s3"), ["--to", "s3://issuers/plain"]
     env = server.env() | {"AWS_ENDPOINT_URL": Gate(server.endpoint, takes_conditions=False).endpoint}

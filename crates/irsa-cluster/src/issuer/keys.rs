@@ -162,4 +162,14 @@ mod tests {
             assert_eq!(read(text).unwrap_err().to_string(), expected, "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_strange(text in ".{0,200}", label in "[A-Z -]{0,16}", body in "[A-Za-z0-9+/=\\s-]{0,80}") {
+            let _ = read(&text);
+            let _ = read(&format!("{{{text}"));
+            let _ = read(&format!("{text}-----BEGIN {label}-----{body}-----END {label}-----{text}"));
+            let _ = read(&format!("-----BEGIN PUBLIC KEY-----{body}-----END PUBLIC KEY-----"));
+        }
+    }
 }

@@ -84,3 +84,21 @@ fn unusable(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::undecided("IRSA-X062", format!("{}: {error}", path.display()))
         .with_fix("check the folder's owner and the free space, and do the same again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_written_over_the_one_that_was_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::new(temporary.path().join("site").to_str().unwrap());
+        assert!(folder.read_state().unwrap().is_none());
+        let Ok(first) = folder.write_state(b"1".to_vec(), None) else { panic!("nothing was there") };
+        let is_changed = |outcome| matches!(outcome, Err(NotWritten::Changed));
+        assert!(is_changed(folder.write_state(b"2".to_vec(), None)));
+        assert!(folder.write_state(b"2".to_vec(), Some(&first)).is_ok());
+        assert!(is_changed(folder.write_state(b"3".to_vec(), Some(&first))));
+        assert_eq!(folder.read_state().unwrap().unwrap().0, b"2");
+    }
+}
