@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import yaml
 
@@ -176,8 +177,13 @@ class Service:
         writer.transport.abort()
 
     def cut(self):
-        """Ends all connections, so that the next review has a handshake of its own."""
-        self.loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in list(self.open)])
+        """Ends all connections, so that the next review has a handshake of its own: once the API server has noticed."""
+        async def cut():
+            for writer in list(self.open):
+                writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(cut(), self.loop).result(10)
+        time.sleep(0.15)
 
     def stop(self):
         def end():

@@ -134,7 +134,6 @@ def test_a_certificate_that_expires_while_serving(cluster, serving, tmp_path):
     until(lambda: "[-]certificate expired" in replica.readiness()[1], of="the end of the certificate")
     assert replica.readiness()[0] == 503
     installation.service.cut()
-    time.sleep(0.1)
     with pytest.raises(Refused, match="failed calling webhook"):
         app.role_of("probe", "app")
     write(life=3600)
