@@ -119,6 +119,8 @@ impl Cluster {
             Self::Hosted(_) => CliError::no("IRSA-X022", said).with_fix(
                 "a denial's authorization id is explained by `irsa why`; the caller needs eks:AccessKubernetesApi on the cluster",
             ),
+            Self::Context(_) if answer.status == 401 => CliError::no("IRSA-X029", said)
+                .with_fix("the credentials of the context's user are out of date, or are none of this cluster's"),
             Self::Context(_) => CliError::no("IRSA-X029", said).with_fix(
                 "the context's user needs `get` on serviceaccounts and `create` on serviceaccounts/token; `kubectl auth can-i` tells",
             ),

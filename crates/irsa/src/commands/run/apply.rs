@@ -29,46 +29,47 @@ enum Step {
 
 /// Applies all of them, or none without `approve` where that is needed.
 pub(super) async fn apply(cluster: &Cluster, manifests: &[Manifest], approve: bool) -> Result<(), CliError> {
-    if cluster.is_the_users_own() {
-        let mut steps = 0;
-        for manifest in manifests {
-            let step = step(cluster, manifest).await?;
-            for line in step.lines(manifest, approve) {
-                note(&visible(&line));
-            }
-            steps += usize::from(step != Step::Nothing);
-        }
-        if steps == 0 {
-            return Ok(());
-        }
-        if !approve {
-            return Err(CliError::usage(
-                "IRSA-X035",
-                format!(
-                    "the manifests would make or change {steps} object(s) of the cluster: nothing was done"
-                ),
-            )
-            .with_fix(
-                "--approve does it; without them in the manifests, the pod runs with what the cluster has",
-            ));
-        }
+    if cluster.is_the_users_own() && !approve {
+        return check(cluster, manifests).await;
     }
     for manifest in manifests {
-        apply_one(cluster, manifest).await?;
+        let step = apply_one(cluster, manifest).await?;
+        if cluster.is_the_users_own() {
+            step.show(manifest, "");
+        }
     }
     Ok(())
 }
 
-async fn apply_one(cluster: &Cluster, manifest: &Manifest) -> Result<(), CliError> {
+/// Refuses, after showing it, when anything would be done.
+async fn check(cluster: &Cluster, manifests: &[Manifest]) -> Result<(), CliError> {
+    let mut steps = 0;
+    for manifest in manifests {
+        let step = step(cluster, manifest).await?;
+        step.show(manifest, "would be ");
+        steps += usize::from(step != Step::Nothing);
+    }
+    if steps == 0 {
+        return Ok(());
+    }
+    Err(CliError::usage(
+        "IRSA-X035",
+        format!("the manifests would make or change {steps} object(s) of the cluster: nothing was done"),
+    )
+    .with_fix("--approve does it; without them in the manifests, the pod runs with what the cluster has"))
+}
+
+async fn apply_one(cluster: &Cluster, manifest: &Manifest) -> Result<Step, CliError> {
     // Somebody else may make or change it meanwhile: the second round sees that.
     for _ in 0..2 {
-        let answer = match step(cluster, manifest).await? {
+        let step = step(cluster, manifest).await?;
+        let answer = match &step {
             Step::Make => cluster.kubernetes(Method::POST, &collection(manifest), &manifest.object).await?,
-            Step::Change { to, .. } => cluster.kubernetes(Method::PUT, &path(manifest), &to).await?,
-            Step::Nothing => return Ok(()),
+            Step::Change { to, .. } => cluster.kubernetes(Method::PUT, &path(manifest), to).await?,
+            Step::Nothing => return Ok(step),
         };
         match answer.status {
-            200 | 201 => return Ok(()),
+            200 | 201 => return Ok(step),
             409 => {}
             _ => return Err(refused(manifest, &answer)),
         }
@@ -113,8 +114,13 @@ impl Step {
         if to == from { Self::Nothing } else { Self::Change { from, to } }
     }
 
-    fn lines(&self, manifest: &Manifest, approved: bool) -> Vec<String> {
-        let would = if approved { "" } else { "would be " };
+    fn show(&self, manifest: &Manifest, would: &str) {
+        for line in self.lines(manifest, would) {
+            note(&visible(&line));
+        }
+    }
+
+    fn lines(&self, manifest: &Manifest, would: &str) -> Vec<String> {
         let named = match manifest.namespace.as_str() {
             "" => format!("{} {}", manifest.kind, manifest.name),
             namespace => format!("{} {namespace}/{}", manifest.kind, manifest.name),
@@ -171,7 +177,7 @@ mod tests {
             json!({"metadata": {"uid": "u", "annotations": {"role": "old", "own": "1"}}, "secrets": []});
         let check = |object: Value, expected: &[&str]| {
             let step = Step::of(there.clone(), &object);
-            assert_eq!(step.lines(&manifest(object), false), expected);
+            assert_eq!(step.lines(&manifest(object), "would be "), expected);
         };
         check(json!({"metadata": {"annotations": {"own": "1"}}}), &[]);
         check(
@@ -182,7 +188,7 @@ mod tests {
                 "  metadata.labels: nothing → {\"a\":\"b\"}",
             ],
         );
-        let made = Step::Make.lines(&manifest(Value::Null), true);
+        let made = Step::Make.lines(&manifest(Value::Null), "");
         assert_eq!(made, ["made: ServiceAccount dev/s3-app"]);
     }
 }
