@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use irsa_cluster::api_server::with_causes;
 use irsa_cluster::issuer::Document;
 use irsa_cluster::issuer::documents::CACHE_CONTROL;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -20,7 +21,7 @@ use url::Url;
 use super::place::{MOST_STATE_BYTES, NotWritten, STATE, Version};
 use super::profile;
 use crate::error::CliError;
-use crate::output::note;
+use crate::output::{note, visible};
 
 /// The most time for one request, and for all its repetitions.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -140,8 +141,7 @@ impl Store {
             }
             _ => "check region, endpoint and credentials, and do the same again",
         };
-        CliError::undecided("IRSA-X064", format!("{}: {}", self.name_of(below), with_causes(error)))
-            .with_fix(fix)
+        CliError::undecided("IRSA-X064", format!("{}: {}", self.name_of(below), told(error))).with_fix(fix)
     }
 }
 
@@ -175,9 +175,7 @@ fn s3(bucket: &str, endpoint: Option<&Url>) -> Result<Box<dyn ObjectStore>, CliE
     let options = client_options(endpoint.as_deref())?;
     let store = builder.with_bucket_name(bucket).with_client_options(options).with_retry(retry()).build();
     Ok(Box::new(
-        store.map_err(|error| {
-            CliError::usage("IRSA-X064", format!("s3://{bucket}: {}", with_causes(&error)))
-        })?,
+        store.map_err(|error| CliError::usage("IRSA-X064", format!("s3://{bucket}: {}", told(&error))))?,
     ))
 }
 
@@ -189,9 +187,7 @@ fn google(bucket: &str, endpoint: Option<&Url>) -> Result<Box<dyn ObjectStore>, 
     let options = client_options(endpoint.map(Url::as_str))?;
     let store = builder.with_client_options(options).build();
     Ok(Box::new(
-        store.map_err(|error| {
-            CliError::usage("IRSA-X064", format!("gs://{bucket}: {}", with_causes(&error)))
-        })?,
+        store.map_err(|error| CliError::usage("IRSA-X064", format!("gs://{bucket}: {}", told(&error))))?,
     ))
 }
 
@@ -203,7 +199,7 @@ fn azure(container: &str, endpoint: Option<&Url>) -> Result<Box<dyn ObjectStore>
     let options = client_options(endpoint.map(Url::as_str))?;
     let store = builder.with_client_options(options).build();
     Ok(Box::new(store.map_err(|error| {
-        CliError::usage("IRSA-X064", format!("az://{container}: {}", with_causes(&error)))
+        CliError::usage("IRSA-X064", format!("az://{container}: {}", told(&error)))
             .with_fix("name the account with AZURE_STORAGE_ACCOUNT_NAME")
     })?))
 }
@@ -248,17 +244,6 @@ fn is_unconditional(error: &Error) -> bool {
     }
 }
 
-/// An error and what caused it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    crate::output::visible(&text)
+fn told(error: &Error) -> String {
+    visible(&with_causes(error))
 }
