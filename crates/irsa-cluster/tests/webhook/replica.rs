@@ -99,7 +99,7 @@ impl Replica {
         replica.write_certificate(year);
         let (tls_certificate, key) =
             (replica.folder.path().join("tls.crt"), replica.folder.path().join("tls.key"));
-        tokio::spawn(Files { certificate: tls_certificate, key }.follow(certificate, stop));
+        Files { certificate: tls_certificate, key }.follow(certificate, stop);
         replica
     }
 

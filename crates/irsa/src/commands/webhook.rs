@@ -75,7 +75,7 @@ fn keep_certificate(
     if !in_cluster {
         let CertificateFlags { tls_cert, tls_key, .. } = &flags.certificate;
         let files = Files { certificate: tls_cert.clone(), key: tls_key.clone() };
-        return tokio::spawn(files.follow(current, stop));
+        return files.follow(current, stop);
     }
     // A pod's host name is its name; with something random, the next one of that name is another.
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_unset| "irsa".to_owned());

@@ -92,7 +92,7 @@ fn certificate(arguments: &ServeIssuers, stop: &CancellationToken) -> Result<Opt
     let current = Arc::new(Current::default());
     current.replace(serving);
     let files = Files { certificate: certificate.clone(), key: key.clone() };
-    tokio::spawn(files.follow(Arc::clone(&current), stop.clone()));
+    files.follow(Arc::clone(&current), stop.clone());
     Ok(Some(current))
 }
 
