@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -241,6 +242,30 @@ def test_another_clusters_token_does_not_open(cluster, tmp_path):
     assert error(other.eks.describe_cluster, name="other")[1] == "ResourceNotFoundException"
     gone = other.kubectl("get", "sa", check=False)
     assert gone.returncode == 1 and "must be logged in" in gone.stderr
+
+
+def test_the_cluster_itself_tells_its_issuer(cluster, fresh_server):
+    """At Kubernetes' own paths: so another server takes it for a cluster like any."""
+    # `--raw` takes the whole path of the URL, the endpoint's own part of it, too.
+    endpoint = urllib.parse.urlsplit(cluster.described["endpoint"]).path
+    document = json.loads(cluster.kubectl("get", "--raw", endpoint + "/.well-known/openid-configuration").stdout)
+    assert document["issuer"] == cluster.issuer and document["jwks_uri"] == cluster.issuer + "/keys"
+    keys = json.loads(cluster.kubectl("get", "--raw", endpoint + "/openid/v1/jwks").stdout)
+    assert [key["alg"] for key in keys["keys"]] == ["RS256"]
+    # What the exec plugin prints, written down: the other server's commands run with other credentials.
+    credential = json.loads(cluster.run("aws", "eks", "get-token", "--cluster-name", "dev").stdout)
+    with_token = cluster.home / "with-token.kubeconfig"
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "--output", "json").stdout)
+    config["users"][0]["user"] = {"token": credential["status"]["token"]}
+    with_token.write_text(json.dumps(config))
+    register = ["irsa", "cluster", "register", "mirrored", "--from-kubeconfig", "--kubeconfig", str(with_token), "--approve"]
+    refused = cluster.server.run(*register, check=False)
+    assert refused.returncode == 1 and "IRSA-X037" in refused.stderr, "it is hosted there"
+    other = fresh_server()
+    other.run(*register)
+    described = other.client("eks").describe_cluster(name="mirrored")["cluster"]
+    assert described["identity"]["oidc"]["issuer"] == cluster.issuer
+    assert described["endpoint"] == cluster.described["endpoint"]
 
 
 def exec_in(cluster, *command, account="s3-app", **options):

@@ -36,6 +36,7 @@ use irsa_store::model::Cluster;
 use irsa_store::{Revision, Snapshot, Store, Stored};
 
 use self::answer::Answer;
+use self::issuer::IssuerDocument;
 use self::keys::Keys;
 use self::query::Query;
 use self::resource::Target;
@@ -127,7 +128,9 @@ impl Hosted {
         let (room, id, rest) = (segments.next(), segments.next(), segments.next().unwrap_or_default());
         let cluster = id.and_then(|id| cluster_by_id(&self.store.snapshot(), id));
         let answer = match (room, cluster) {
-            (Some("id"), Some(cluster)) => return issuer::answer(&cluster, &self.keys, &parts.method, rest),
+            (Some("id"), Some(cluster)) => IssuerDocument::at(rest)
+                .ok_or_else(Status::unknown_path)
+                .and_then(|document| document.answer(&cluster, &self.keys, &parts.method)),
             (_, Some(cluster)) => self.api(cluster, rest, peer, parts, body).await,
             // Who does not know a cluster learns as much of it as of one that is not there.
             (Some("k8"), None) => Err(Status::unauthorized()),
@@ -196,6 +199,7 @@ fn perform(call: &Call, target: &Target, store: &dyn Store, keys: &Keys) -> Resu
             Ok(Answer::ok(discovery::version(&call.cluster.version)))
         }
         Target::Health if call.method == Method::GET => Ok(Answer::text("ok")),
+        Target::Issuer(document) => document.answer(&call.cluster, keys, &call.method),
         Target::Discovery(path) if call.method == Method::GET => {
             discovery::document(path).map(Answer::ok).ok_or_else(Status::unknown_path)
         }

@@ -17,6 +17,8 @@ enum Body {
     /// One event of a watch a line.
     Lines(Vec<Value>),
     Text(&'static str),
+    /// What anybody may read and keep, with its media type.
+    Public(&'static str, Value),
 }
 
 impl Answer {
@@ -40,6 +42,10 @@ impl Answer {
         Self { status: StatusCode::OK, body: Body::Text(text), warnings: Vec::new() }
     }
 
+    pub(super) fn public(media_type: &'static str, document: Value) -> Self {
+        Self { status: StatusCode::OK, body: Body::Public(media_type, document), warnings: Vec::new() }
+    }
+
     /// Adds warnings, which `kubectl` shows.
     pub(super) fn warned(mut self, warnings: Vec<String>) -> Self {
         self.warnings.extend(warnings);
@@ -47,9 +53,14 @@ impl Answer {
     }
 
     pub(super) fn response(self) -> Response<Vec<u8>> {
+        let mut cache = "no-cache, private";
         let (media_type, bytes) = match self.body {
             Body::Json(value) => ("application/json", value.to_string().into_bytes()),
             Body::Text(text) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
+            Body::Public(media_type, document) => {
+                cache = "public, max-age=3600";
+                (media_type, document.to_string().into_bytes())
+            }
             Body::Lines(values) => {
                 let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
                 ("application/json", lines.into_bytes())
@@ -59,7 +70,7 @@ impl Answer {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         for warning in self.warnings {
             // RFC 7234 §5.5; Kubernetes writes code 299 and no agent.
             let text = format!("299 - \"{}\"", warning.replace('\\', "\\\\").replace('"', "\\\""));

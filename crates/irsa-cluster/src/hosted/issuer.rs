@@ -1,44 +1,56 @@
 //! The two documents of an issuer: discovery and keys. Public by their nature, and built from public keys alone.
 //!
-//! Media types and `Cache-Control` are those of a Kubernetes API server (`pkg/routes/openidmetadata.go`), the path of the
-//! keys is EKS's.
+//! Media types and `Cache-Control` are those of a Kubernetes API server (`pkg/routes/openidmetadata.go`). The path of the keys
+//! below the issuer is EKS's; the cluster's own API has both documents at Kubernetes' paths, for those who may use it.
 
-use http::{HeaderValue, Method, Response, header};
+use http::Method;
 use irsa_store::Stored;
 use irsa_store::model::Cluster;
 use irsa_token::sign::jwks_document;
 use irsa_token::{Document, SigningKey};
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::keys::Keys;
 use super::status::Status;
 
 /// EKS: `{issuer}/keys`.
 const KEYS: &str = "keys";
-const DISCOVERY: &str = ".well-known/openid-configuration";
 
-pub(super) fn answer(
-    cluster: &Stored<Cluster>,
-    keys: &Keys,
-    method: &Method,
-    path: &str,
-) -> Response<Vec<u8>> {
-    if !matches!(path, KEYS | DISCOVERY) {
-        return Status::unknown_path().answer().response();
+/// What an issuer publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IssuerDocument {
+    /// Its name, where its keys are, and how it signs (OpenID Connect Discovery 1.0 §4).
+    Discovery,
+    /// Its public keys (RFC 7517 §5).
+    Keys,
+}
+
+impl IssuerDocument {
+    /// The document at a path below the issuer.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        match path {
+            KEYS => Some(Self::Keys),
+            ".well-known/openid-configuration" => Some(Self::Discovery),
+            _ => None,
+        }
     }
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Status::method_not_allowed().answer().response();
+
+    pub(super) fn answer(
+        self,
+        cluster: &Stored<Cluster>,
+        keys: &Keys,
+        method: &Method,
+    ) -> Result<Answer, Status> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(Status::method_not_allowed());
+        }
+        let keys = keys.of(cluster);
+        Ok(match self {
+            Self::Keys => Answer::public("application/jwk-set+json", jwks_document(keys.iter())),
+            Self::Discovery => Answer::public("application/json", discovery(cluster, &keys)),
+        })
     }
-    let keys = keys.of(cluster);
-    let (document, media_type) = match path {
-        KEYS => (jwks_document(keys.iter()), "application/jwk-set+json"),
-        _ => (discovery(cluster, &keys), "application/json"),
-    };
-    let mut response = Response::new(document.to_string().into_bytes());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-    response
 }
 
 fn discovery(cluster: &Cluster, keys: &[SigningKey]) -> Value {

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::issuer::IssuerDocument;
 use super::status::Status;
 
 /// What is kept in a hosted cluster.
@@ -47,6 +48,8 @@ pub(super) enum Target {
     Version,
     /// `/healthz`, `/livez`, `/readyz`
     Health,
+    /// What the cluster's issuer publishes, which a Kubernetes API server has, too.
+    Issuer(IssuerDocument),
     /// A document of discovery: the path itself.
     Discovery(String),
     /// Objects.
@@ -70,6 +73,8 @@ impl Target {
         Ok(match segments.as_slice() {
             ["version"] => Self::Version,
             ["healthz" | "livez" | "readyz"] => Self::Health,
+            [".well-known", "openid-configuration"] => Self::Issuer(IssuerDocument::Discovery),
+            ["openid", "v1", "jwks"] => Self::Issuer(IssuerDocument::Keys),
             ["api" | "apis"] | ["api", "v1"] | ["openapi", "v3"] => Self::Discovery(segments.join("/")),
             ["openapi", "v3", "api", "v1"] => Self::Discovery(segments.join("/")),
             ["apis", "authentication.k8s.io" | "authorization.k8s.io"]

@@ -169,6 +169,15 @@ fn issuers_documents_are_public_and_verify_tokens() {
     ] {
         assert_eq!(api.send(method, &path, &[], "").status, status, "{method} {path}");
     }
+    // The same at Kubernetes' own paths, for those who may use the cluster.
+    for (path, published) in [("/.well-known/openid-configuration", &discovery), ("/openid/v1/jwks", &keys)] {
+        let own = api.call("GET", path, Value::Null);
+        assert_eq!((own.status, &own.body), (200, &published.body), "{path}");
+        for name in ["content-type", "cache-control"] {
+            assert_eq!(own.headers[name], published.headers[name], "{path}");
+        }
+        assert_eq!(api.call("POST", path, Value::Null).status, 405, "{path}");
+    }
 }
 
 /// Everything but the issuer's documents needs a token: no path below the API answers without.
@@ -184,6 +193,8 @@ fn nobody_enters_without_a_token() {
         "/apis",
         "/api/v1",
         "/openapi/v3",
+        "/openid/v1/jwks",
+        "/.well-known/openid-configuration",
         "/api/v1/namespaces",
         "/nothing",
     ];
