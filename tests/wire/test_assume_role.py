@@ -1,6 +1,7 @@
 """AssumeRole in one account and across two: trust and caller's side, ExternalId, chaining, tags, source identity."""
 
 import json
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -199,3 +200,30 @@ def test_a_deleted_roles_session_has_no_rights(server):
     iam.put_role_policy(RoleName="short-lived", PolicyName="allow", PolicyDocument=document(Action="s3:*", Resource="*"))
     with pytest.raises(ClientError):
         server.client("s3", key=session, region=REGION).list_buckets()
+
+
+def test_the_last_use_of_roles_and_keys_is_told_and_outlives_the_server(fresh_server, tmp_path):
+    server = fresh_server(ephemeral=False, data=tmp_path)
+    arn, key = make_user(server, "used")
+    role = make_role(server, "app", arn)
+
+    def uses():
+        iam = server.client("iam")
+        last = iam.get_access_key_last_used(AccessKeyId=key[0])["AccessKeyLastUsed"]
+        return last, iam.get_role(RoleName="app")["Role"]["RoleLastUsed"]
+
+    assert uses() == ({"ServiceName": "N/A", "Region": "N/A"}, {})
+    started = time.time()
+    _, session = assume(server, role, key)
+    of_key, of_role = uses()
+    assert (of_key["ServiceName"], of_key["Region"], of_role) == ("sts", REGION, {}), "assuming a role is no use of it"
+    assert abs(of_key["LastUsedDate"].timestamp() - started) < 30
+    with pytest.raises(ClientError, match="AccessDenied"):
+        server.client("s3", key=session, region="us-west-2").list_buckets()
+    of_role = uses()[1]
+    assert of_role["Region"] == "us-west-2" and abs(of_role["LastUsedDate"].timestamp() - started) < 30
+
+    noted = uses()
+    server.stop()
+    server = fresh_server(ephemeral=False, data=tmp_path)
+    assert uses() == noted

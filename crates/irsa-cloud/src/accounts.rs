@@ -71,6 +71,7 @@ pub fn create_account(
             user: Some(ADMINISTRATOR.to_owned()),
             active: true,
             created,
+            last_used: None,
         };
         let changes = [Entity::Account(account), Entity::User(user), Entity::AccessKey(access_key)];
         let transaction = Transaction { changes: changes.map(Change::Put).into(), ..Transaction::default() };

@@ -9,6 +9,7 @@ use crate::credentials::KeyRing;
 use crate::decisions::DecisionLog;
 use crate::issuers::Issuers;
 use crate::metrics::Metrics;
+use crate::uses::Uses;
 
 /// The AWS half's surroundings, made once by the binary.
 pub struct Context {
@@ -18,6 +19,8 @@ pub struct Context {
     pub keys: KeyRing,
     /// The denials that `irsa why` reads.
     pub decisions: DecisionLog,
+    /// When roles and access keys were last used.
+    pub uses: Uses,
     /// The keys of token issuers.
     pub issuers: Issuers,
     /// Counters and durations.

@@ -21,3 +21,4 @@ pub mod metrics;
 pub mod s3;
 pub mod server;
 pub mod sts;
+pub mod uses;

@@ -19,6 +19,7 @@ use irsa_cloud::decisions::DecisionLog;
 use irsa_cloud::issuers::{IssuerSettings, Issuers};
 use irsa_cloud::metrics::Metrics;
 use irsa_cloud::server::{Peer, Server};
+use irsa_cloud::uses::Uses;
 use irsa_cloud::{eks, iam, s3, sts};
 use irsa_store::model::SecretString;
 use irsa_store::{Embedded, Revision, Store};
@@ -307,6 +308,7 @@ impl Cloud {
             keys: KeyRing::new(store.snapshot().sealing_keys().map(|key| &***key)),
             store: Arc::clone(&store),
             decisions: DecisionLog::default(),
+            uses: Uses::default(),
             issuers: Issuers::new(IssuerSettings::default()),
             metrics: Metrics::default(),
             clock: || NOW,

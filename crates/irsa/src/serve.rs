@@ -7,6 +7,7 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use irsa_cloud::accounts::{AdministratorKey, create_account, ensure_sealing_key};
 use irsa_cloud::context::{Context, Hosting};
@@ -16,6 +17,7 @@ use irsa_cloud::issuers::{IssuerSettings, Issuers, Targets};
 use irsa_cloud::metrics::Metrics;
 use irsa_cloud::s3;
 use irsa_cloud::server::Server;
+use irsa_cloud::uses::{SAVED_EVERY, Uses};
 use irsa_cluster::hosted::Hosted;
 use irsa_store::{Embedded, OpenError, Store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -26,6 +28,9 @@ use tokio_util::task::TaskTracker;
 use crate::cli::Up;
 use crate::data_folder::{DataFolder, ServerInfo};
 use crate::error::CliError;
+
+/// How often it is looked for uses that are to be written.
+const LOOKED_FOR_USES_EVERY: Duration = Duration::from_secs(60);
 
 /// A server that listens.
 pub(crate) struct Running {
@@ -43,7 +48,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.connections.close();
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(10), self.connections.wait()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.connections.wait()).await;
         self.folder.remove_server();
     }
 }
@@ -73,6 +78,7 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
         keys: key_ring(store.as_ref()),
         store: Arc::clone(&store),
         decisions: DecisionLog::default(),
+        uses: Uses::default(),
         issuers,
         metrics: Metrics::default(),
         clock: now,
@@ -90,9 +96,10 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
             .with_fix("check the folder's owner and the free space, or name another with --data DIR")
     })?;
     let server = Arc::new(Server::new(Arc::clone(&ctx), front));
-    let hosted = Arc::new(Hosted::new(store, now, Box::new(hosted::Reviewer::new(ctx))));
+    let hosted = Arc::new(Hosted::new(store, now, Box::new(hosted::Reviewer::new(Arc::clone(&ctx)))));
 
     let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
+    connections.spawn(save_uses(Arc::clone(&ctx), stop.clone()));
     connections.spawn(listener::serve_plain(plain, Arc::clone(&server), stop.clone(), connections.clone()));
     connections.spawn(listener::serve_tls(
         over_tls,
@@ -104,6 +111,22 @@ pub(crate) async fn start(settings: &Up, folder: DataFolder) -> Result<Running, 
     ));
     folder.write_server(&info)?;
     Ok(Running { info, new_keys, folder, stop, connections })
+}
+
+/// Writes when roles and keys were last used, from time to time and at the end.
+async fn save_uses(ctx: Arc<Context>, stop: CancellationToken) {
+    loop {
+        let stopped = stop.run_until_cancelled(tokio::time::sleep(LOOKED_FOR_USES_EVERY)).await.is_none();
+        let pause = if stopped { Duration::ZERO } else { SAVED_EVERY };
+        let ctx = Arc::clone(&ctx);
+        let saved = tokio::task::spawn_blocking(move || ctx.uses.save(ctx.store.as_ref(), pause)).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(%error, "the last uses of roles and access keys are not written yet");
+        }
+        if stopped {
+            return;
+        }
+    }
 }
 
 /// The clock, in seconds since the epoch.

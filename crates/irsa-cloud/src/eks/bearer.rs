@@ -77,6 +77,7 @@ pub fn review(
     let claimed = claim(&snapshot, &ctx.keys, &presented.access_key_id, presented.session_token.as_deref())?;
     presented.verify(&parts, Some(EMPTY_SHA256), &claimed.secret, now)?;
     still_running(&claimed.caller, now)?;
+    ctx.uses.note(&snapshot, &claimed.caller, &presented.scope.service, &presented.scope.region, now);
 
     let arn = claimed.caller.arn();
     let call = Call {

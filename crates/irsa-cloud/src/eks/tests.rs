@@ -20,6 +20,7 @@ use crate::credentials::caller::claim;
 use crate::decisions::DecisionLog;
 use crate::issuers::{IssuerSettings, Issuers};
 use crate::metrics::Metrics;
+use crate::uses::Uses;
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "eu-central-1";
@@ -42,6 +43,7 @@ impl Eks {
             store,
             keys,
             decisions: DecisionLog::default(),
+            uses: Uses::default(),
             issuers: Issuers::new(IssuerSettings::default()),
             metrics: Metrics::default(),
             clock: || NOW,

@@ -58,6 +58,7 @@ pub(super) fn create_access_key(
             user: Some(user.name.clone()),
             active: true,
             created,
+            last_used: None,
         };
         // The user is written too: of two keys made at once, or a key and the user's deletion, one must see the other.
         Ok((Transaction::new().put(key).put((***user).clone()), user.name.clone()))
@@ -128,22 +129,27 @@ pub(super) fn delete_access_key(
     })
 }
 
-/// Uses of keys are not noted, since reads never write: the answer is AWS's for a key whose use it has not tracked.
 pub(super) fn get_access_key_last_used(
-    _ctx: &Context,
+    ctx: &Context,
     permit: Authorized<GetAccessKeyLastUsedInput>,
 ) -> Result<GetAccessKeyLastUsedOutput, IamError> {
     let id = &permit.input().access_key_id;
     let key = permit.call().snapshot.access_key(id).filter(|key| key.account == permit.account());
     let key = key.ok_or_else(|| IamError::NoSuchAccessKey(id.clone()))?;
-    Ok(GetAccessKeyLastUsedOutput {
-        user_name: key.user.clone(),
-        access_key_last_used: Some(AccessKeyLastUsed {
+    // A key that was never used has no date (IAM API reference, "AccessKeyLastUsed").
+    let last_used = match ctx.uses.of_access_key(key) {
+        Some(last) => AccessKeyLastUsed {
+            last_used_date: Some(last.at.as_second()),
+            service_name: last.service,
+            region: last.region,
+        },
+        None => AccessKeyLastUsed {
             last_used_date: None,
             service_name: "N/A".to_owned(),
             region: "N/A".to_owned(),
-        }),
-    })
+        },
+    };
+    Ok(GetAccessKeyLastUsedOutput { user_name: key.user.clone(), access_key_last_used: Some(last_used) })
 }
 
 fn key_of<T>(

@@ -83,10 +83,10 @@ pub(super) fn create_role(
     Ok(CreateRoleOutput { role: shown })
 }
 
-pub(super) fn get_role(_ctx: &Context, permit: Authorized<GetRoleInput>) -> Result<GetRoleOutput, IamError> {
+pub(super) fn get_role(ctx: &Context, permit: Authorized<GetRoleInput>) -> Result<GetRoleOutput, IamError> {
     let snapshot = &permit.call().snapshot;
     let role = Role::find(snapshot, permit.account(), &permit.input().role_name)?;
-    Ok(GetRoleOutput { role: shown(snapshot, role) })
+    Ok(GetRoleOutput { role: shown(ctx, snapshot, role) })
 }
 
 pub(super) fn list_roles(
@@ -129,7 +129,7 @@ pub(super) fn update_role_description(
         role.description = Some(input.description.clone()).filter(|text| !text.is_empty());
         Ok(Transaction::new())
     })?;
-    Ok(UpdateRoleDescriptionOutput { role: Some(shown(&ctx.store.snapshot(), &role)) })
+    Ok(UpdateRoleDescriptionOutput { role: Some(shown(ctx, &ctx.store.snapshot(), &role)) })
 }
 
 pub(super) fn update_assume_role_policy(
@@ -180,10 +180,10 @@ pub(super) fn list_instance_profiles_for_role(
 }
 
 /// A role by itself.
-fn shown(snapshot: &Snapshot, role: &Role) -> shapes::Role {
-    let last_used = role.last_used.as_ref().map(|used| shapes::RoleLastUsed {
-        last_used_date: Some(used.at.as_second()),
-        region: Some(used.region.clone()),
+fn shown(ctx: &Context, snapshot: &Snapshot, role: &Role) -> shapes::Role {
+    let last_used = ctx.uses.of_role(role).map(|last| shapes::RoleLastUsed {
+        last_used_date: Some(last.at.as_second()),
+        region: Some(last.region),
     });
     shapes::Role {
         permissions_boundary: boundaries::shown(role.boundary.as_deref()),

@@ -23,6 +23,7 @@ use crate::decisions::DecisionLog;
 use crate::failure::Failure;
 use crate::issuers::{IssuerSettings, Issuers};
 use crate::metrics::Metrics;
+use crate::uses::Uses;
 use irsa_store::model::SecretString;
 
 const FIRST: &str = "111122223333";
@@ -53,6 +54,7 @@ impl Iam {
             store,
             keys,
             decisions: DecisionLog::default(),
+            uses: Uses::default(),
             issuers: Issuers::new(IssuerSettings::default()),
             metrics: Metrics::default(),
             clock: || NOW,

@@ -63,6 +63,8 @@ pub fn verified_call(
         .verify(parts, body_sha256_hex, &claimed.secret, facts.now)
         .map_err(|error| Failure::from(error.body(dialect.protocol())))?;
     still_running(&claimed.caller, facts.now).map_err(|error| dialect.failure(error))?;
+    let scope = &presented.scope;
+    ctx.uses.note(&snapshot, &claimed.caller, &scope.service, &scope.region, facts.now);
     let account = claimed.caller.account.ok_or_else(|| dialect.failure(CallerError::UnknownKey))?;
     Ok((Call { caller: claimed.caller, account, facts: Arc::clone(facts), snapshot }, verified))
 }

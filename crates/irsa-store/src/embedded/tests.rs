@@ -261,6 +261,7 @@ fn secrets_do_not_show() {
         user: Some("Ann".to_owned()),
         active: true,
         created: Timestamp::UNIX_EPOCH,
+        last_used: None,
     };
     let store = Embedded::ephemeral().unwrap();
     store.commit(put(key)).unwrap();

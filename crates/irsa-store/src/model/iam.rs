@@ -59,6 +59,9 @@ pub struct AccessKey {
     /// When it was made.
     #[serde(with = "super::seconds")]
     pub created: Timestamp,
+    /// Its last use, when one was noted.
+    #[serde(default)]
+    pub last_used: Option<LastUsed>,
 }
 
 /// An IAM role.
@@ -117,7 +120,7 @@ pub struct TrustPolicy {
     pub ids: BTreeMap<String, String>,
 }
 
-/// When and where a role was last used.
+/// When and where a role or an access key was last used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastUsed {
     /// When.
@@ -125,6 +128,9 @@ pub struct LastUsed {
     pub at: Timestamp,
     /// In which region.
     pub region: String,
+    /// Of which service, by its name in signatures (`s3`).
+    #[serde(default)]
+    pub service: String,
 }
 
 /// A customer managed policy.

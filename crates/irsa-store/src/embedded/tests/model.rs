@@ -34,6 +34,7 @@ fn entity() -> impl Strategy<Value = Entity> {
                 user,
                 active: true,
                 created: Timestamp::UNIX_EPOCH,
+                last_used: None,
             }
             .into()
         }),
