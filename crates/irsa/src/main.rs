@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod data_folder;
 mod error;
+mod input;
 mod kubernetes;
 mod mutation;
 mod output;

@@ -7,11 +7,12 @@ use irsa_cluster::mutate::{AllowedRoles, ContainerCredentials, Endpoints, Identi
 
 use crate::cli::webhook::{MutationFlags, OnFailure};
 use crate::error::CliError;
+use crate::input;
 
 /// A bundle is copied into an annotation of every pod; together they may have 256 KiB (Kubernetes, "Annotations").
 const MOST_CA_BYTES: usize = 200 * 1024;
 /// Lists of identities and roles are read into memory.
-const MOST_FILE_BYTES: u64 = 16 * 1024 * 1024;
+const MOST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
 impl MutationFlags {
     /// How pods are mutated.
@@ -92,11 +93,7 @@ fn allowed_roles(file: &Path) -> Result<AllowedRoles, CliError> {
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
-    let size = std::fs::metadata(file).map_err(|error| unusable(file, &error))?.len();
-    if size > MOST_FILE_BYTES {
-        return Err(unusable(file, &"it is larger than 16 MiB"));
-    }
-    std::fs::read_to_string(file).map_err(|error| unusable(file, &error))
+    input::read(file, MOST_FILE_BYTES).map_err(|error| unusable(file, &error))
 }
 
 fn unusable(file: &Path, error: &dyn std::fmt::Display) -> CliError {

@@ -11,6 +11,7 @@ use irsa_token::verify::MAX_CHARS;
 
 use crate::cli::token::{Token, TokenCommand};
 use crate::error::CliError;
+use crate::input;
 
 pub(crate) async fn token(arguments: Token) -> Result<ExitCode, CliError> {
     match arguments.command {
@@ -23,12 +24,7 @@ pub(crate) async fn token(arguments: Token) -> Result<ExitCode, CliError> {
 fn read(file: &Path) -> Result<String, CliError> {
     let limit = MAX_CHARS as u64 + 1024;
     let mut text = String::new();
-    let outcome = if file == Path::new("-") {
-        std::io::stdin().take(limit).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text))
-    };
-    match outcome {
+    match input::open(file).and_then(|open| open.take(limit).read_to_string(&mut text)) {
         Ok(_) => Ok(text),
         Err(error) => {
             Err(CliError::undecided("IRSA-X050", format!("{} cannot be read: {error}", file.display()))

@@ -7,9 +7,10 @@ use irsa_cluster::mutate::Settings;
 use crate::cli::{Data, PodIdentity};
 use crate::data_folder::DataFolder;
 use crate::error::CliError;
+use crate::input;
 
 /// A bundle of certificate authorities is read into memory and into an annotation, which may have 256 KiB.
-const MOST_CA_BYTES: u64 = 200 * 1024;
+const MOST_CA_BYTES: usize = 200 * 1024;
 
 /// Where a pod finds the AWS services.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,11 +61,7 @@ fn certificates(file: &Path) -> Result<String, CliError> {
         CliError::usage("IRSA-X034", format!("{} cannot be used: {cause}", file.display()))
             .with_fix("--endpoint-ca takes certificates in PEM")
     };
-    let size = std::fs::metadata(file).map_err(|error| unusable(&error))?.len();
-    if size > MOST_CA_BYTES {
-        return Err(unusable(&"it is larger than 200 KiB"));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
+    let text = input::read(file, MOST_CA_BYTES).map_err(|error| unusable(&error))?;
     if !text.contains("-----BEGIN CERTIFICATE-----") {
         return Err(unusable(&"it has no certificate in PEM"));
     }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::cluster::Register;
 use crate::error::CliError;
+use crate::input;
 use crate::kubernetes::unanswered;
 use crate::output::{note, visible};
 
@@ -114,11 +115,7 @@ fn read_keys(file: &Path) -> Result<Vec<IssuerKey>, CliError> {
         CliError::usage("IRSA-X036", format!("{} cannot be used: {cause}", file.display()))
             .with_fix("give the output of `kubectl get --raw /openid/v1/jwks`, or the control plane's sa.pub")
     };
-    let size = std::fs::metadata(file).map_err(|error| unusable(&error))?.len();
-    if usize::try_from(size).map_or(true, |size| size > MAX_BYTES) {
-        return Err(unusable(&"it is larger than 64 KiB"));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
+    let text = input::read(file, MAX_BYTES).map_err(|error| unusable(&error))?;
     keys::read(&text).map_err(|error| unusable(&error))
 }
 

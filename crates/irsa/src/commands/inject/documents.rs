@@ -1,11 +1,11 @@
 //! Files as streams of documents, each with the text that it stood in, so that what is not changed is printed as it was.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::input;
 
 /// The most bytes of one file of manifests; a rendered chart is far below.
 pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -42,18 +42,7 @@ pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<Document>, CliError> {
 
 /// Reads a file; `-` is standard input.
 pub(super) fn read(file: &Path, most: usize) -> Result<String, CliError> {
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().take(limit).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))
-    };
-    match read {
-        Ok(length) if length > most => Err(unreadable(file, &format!("it is larger than {most} bytes"))),
-        Ok(_) => Ok(text),
-        Err(error) => Err(unreadable(file, &error)),
-    }
+    input::read(file, most).map_err(|error| unreadable(file, &error))
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>, CliError> {

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use irsa_cluster::issuer::live::{self, LiveError, LiveIssuer};
 use irsa_cluster::issuer::{IssuerKey, keys};
+use irsa_token::jwks::MAX_BYTES;
 
 use crate::cli::KubeContext;
 use crate::cli::issuer::IssuerKeys;
 use crate::error::CliError;
+use crate::input;
 use crate::kubernetes::unanswered;
 
 /// An issuer, and what was found out about it.
@@ -73,6 +75,6 @@ pub(super) fn read_file(file: &Path) -> Result<Vec<IssuerKey>, CliError> {
         CliError::undecided("IRSA-X061", format!("{}: {reason}", file.display()))
             .with_fix("give `sa.pub` of the control plane, or `kubectl get --raw /openid/v1/jwks`")
     };
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
+    let text = input::read(file, MAX_BYTES).map_err(|error| unusable(error.to_string()))?;
     keys::read(&text).map_err(|error| unusable(error.to_string()))
 }

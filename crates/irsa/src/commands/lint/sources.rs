@@ -5,8 +5,10 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::input;
+
 /// Larger files are not read, in bytes.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Deeper folders are not searched.
 const MOST_DEPTH: usize = 64;
 /// More files of one run are not read.
@@ -103,7 +105,7 @@ impl Sources {
         let mut sources = Self::default();
         for path in paths {
             if path == Path::new("-") {
-                let text = bounded(&mut stdin).map_err(|error| error.to_string());
+                let text = input::read_from(&mut stdin, MOST_BYTES).map_err(|error| error.to_string());
                 sources.take("-".to_owned(), None, text);
             } else if path.is_dir() {
                 sources.search(path, 0);
@@ -178,16 +180,7 @@ impl Sources {
 
 /// The file's text.
 pub(super) fn read(path: &Path) -> io::Result<String> {
-    bounded(fs::File::open(path)?)
-}
-
-fn bounded(reader: impl Read) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    reader.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(io::Error::other("it is larger than 16 MiB"));
-    }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+    input::read_from(fs::File::open(path)?, MOST_BYTES)
 }
 
 fn is_searched(path: &Path) -> bool {
@@ -234,7 +227,7 @@ mod tests {
 
     #[test]
     fn large_texts_are_not_read() {
-        assert!(bounded(io::repeat(b' ')).unwrap_err().to_string().contains("16 MiB"));
+        assert!(input::read_from(io::repeat(b' '), MOST_BYTES).unwrap_err().to_string().contains("16 MiB"));
     }
 
     #[test]

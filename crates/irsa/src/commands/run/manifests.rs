@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::input;
 
 /// A manifest is read into memory; a pod's own limit is below 1.5 MiB.
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// One document.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,18 +65,8 @@ impl Manifests {
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        CliError::usage("IRSA-X025", format!("{} cannot be read: {error}", file.display()))
-    };
-    if file == Path::new("-") {
-        return std::io::read_to_string(std::io::Read::take(std::io::stdin(), MOST_BYTES))
-            .map_err(|error| unreadable(&error));
-    }
-    let size = std::fs::metadata(file).map_err(|error| unreadable(&error))?.len();
-    if size > MOST_BYTES {
-        return Err(unreadable(&"it is larger than 4 MiB"));
-    }
-    std::fs::read_to_string(file).map_err(|error| unreadable(&error))
+    input::read(file, MOST_BYTES)
+        .map_err(|error| CliError::usage("IRSA-X025", format!("{} cannot be read: {error}", file.display())))
 }
 
 fn parse(text: &str, file: &str, default_namespace: &str) -> Result<Vec<Manifest>, CliError> {

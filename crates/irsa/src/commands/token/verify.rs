@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use irsa_cloud::issuers::{IssuerSettings, Issuers, Targets};
+use irsa_token::jwks::MAX_BYTES;
 use irsa_token::{Claims, Jwks, TokenError, Unverified};
 use serde_json::json;
 
 use super::read;
 use crate::cli::token::Verify;
 use crate::error::CliError;
+use crate::input;
 use crate::output::{FAINT, GOOD, result, visible};
 use crate::serve::{now, read_certificates};
 
@@ -60,8 +62,8 @@ fn check_audience(claims: &Claims, allowed: &[String]) -> Result<(), CliError> {
 fn keys_of(file: &Path) -> Result<Arc<Jwks>, CliError> {
     let unusable =
         |reason: String| CliError::undecided("IRSA-X051", format!("--jwks {}: {reason}", file.display()));
-    let json = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    Jwks::parse(&json).map(Arc::new).map_err(|error| unusable(error.to_string()))
+    let json = input::read(file, MAX_BYTES).map_err(|error| unusable(error.to_string()))?;
+    Jwks::parse(json.as_bytes()).map(Arc::new).map_err(|error| unusable(error.to_string()))
 }
 
 /// The keys that the issuer publishes. Whoever names the issuer may name a private one; a token may not.
