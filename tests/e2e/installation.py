@@ -46,8 +46,8 @@ class Installation:
                 container = manifest["spec"]["template"]["spec"]["containers"][0]
                 self.arguments = [text.replace("$(POD_NAMESPACE)", NAMESPACE) for text in container["args"]]
             self._make(manifest, is_there)
-        token = self.admin.token_for("openirsa", NAMESPACE, None)
-        self.kubeconfig = cluster.kubeconfig(folder / "kubeconfig", token)
+        self.token = self.admin.token_for("openirsa", NAMESPACE, None)
+        self.kubeconfig = cluster.kubeconfig(folder / "kubeconfig", self.token)
 
     def _make(self, manifest, is_there):
         metadata = manifest["metadata"]
@@ -70,9 +70,10 @@ class Installation:
                      {"kind": "RoleBinding", "roleRef": reference, "subjects": subjects}):
             self._make({"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": metadata, **what}, False)
 
-    def start(self, is_awaited=True):
-        """One more replica, behind the Service once it is ready, or else at once."""
-        replica = Replica(self, f"webhook-{len(self.replicas)}", self.flags)
+    def start(self, is_awaited=True, pod=None):
+        """One more replica, behind the Service once it is ready, or else at once. It has its credentials of a kubeconfig, or of
+        its ServiceAccount's mount in `pod`."""
+        replica = Replica(self, f"webhook-{len(self.replicas)}", self.flags, pod)
         self.replicas.append(replica)
         if is_awaited:
             until(lambda: replica.readiness()[0] == 200, of="readiness")
@@ -105,11 +106,15 @@ class Installation:
 class Replica:
     """A running `irsa webhook`."""
 
-    def __init__(self, installation, name, flags):
+    def __init__(self, installation, name, flags, pod):
         self.file = installation.folder / f"{name}.log"
-        command = [installation.binary, *installation.arguments, f"--kubeconfig={installation.kubeconfig}",
+        command = [installation.binary, *installation.arguments,
                    "--bind-address=127.0.0.1", "--port=0", "--metrics-port=0", "--drain=500ms", *flags]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
+        if pod:
+            command, environment = [*pod.command, *command], {**environment, **pod.environment}
+        else:
+            command.append(f"--kubeconfig={installation.kubeconfig}")
         with open(self.file, "w") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env={**environment, "HOSTNAME": name})

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 
 def pod_of(deployment, number=0):
     """A pod as the ReplicaSet controller makes it of a Deployment's template."""
@@ -67,3 +69,36 @@ def run(client, pod, root, program):
         capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+class Pod:
+    """A place for a program where the API server is as in a pod: the variables, and the ServiceAccount's mount in a mount
+    namespace of its own, whose token the kubelet renews."""
+
+    MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+    def __init__(self, cluster, folder, namespace, token):
+        self.folder = folder
+        folder.mkdir(parents=True)
+        (folder / "ca.crt").write_bytes(cluster.ca.read_bytes())
+        (folder / "namespace").write_text(namespace)
+        self.renew(token)
+        # Below /run everything is new, so that nothing has to be made on this machine.
+        make = f'mount -t tmpfs tmpfs "$(readlink -f /var/run)" && mkdir -p {self.MOUNT} && mount --bind "$0" {self.MOUNT} && exec "$@"'
+        self.command = [*self._unshare(), "sh", "-c", make, str(folder)]
+        self.environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(cluster.port)}
+
+    def renew(self, token):
+        (self.folder / "token.new").write_text(token)
+        (self.folder / "token.new").rename(self.folder / "token")
+
+    @staticmethod
+    def _unshare():
+        for more in ([], ["--user", "--map-root-user"]):
+            command = ["unshare", *more, "--mount"]
+            try:
+                if subprocess.run([*command, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0:
+                    return command
+            except FileNotFoundError:
+                break
+        pytest.skip("this machine makes no mount namespaces")
