@@ -1,16 +1,18 @@
-//! Connections of the servers here: accepting, TLS, HTTP/1.1 and HTTP/2, limits, and the end.
+//! Connections of every server: accepting, TLS, HTTP/1.1 and HTTP/2, limits, and the end.
 //!
-//! What is answered is the caller's: a function from a request to its answer.
+//! What is answered is the caller's: a function from a request, and the address it comes from, to its answer.
 
 pub(crate) mod answer;
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -20,48 +22,54 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use answer::Answer;
-
-/// The most time for a TLS handshake, and for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// An HTTP/2 connection that does not answer a ping for so long is dead.
 const PING: Duration = Duration::from_secs(20);
-/// Connections are closed by us so long after the listening has ended.
-const SETTLE: Duration = Duration::from_millis(500);
 /// The most time that a connection that was told to end may take, where it has a longest life at all.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// What clients may take.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// So many connections at once; the next ones wait.
-    pub(crate) connections: usize,
+    pub connections: usize,
+    /// The most time for a TLS handshake, and for the head of a request, for which also an idle connection is kept.
+    pub wait: Duration,
     /// The largest head of a request, in bytes; without one, hyper's own limits.
-    pub(crate) head: Option<usize>,
+    pub head: Option<usize>,
     /// So many requests at once on an HTTP/2 connection.
-    pub(crate) streams: u32,
+    pub streams: u32,
     /// So long a connection lives, when strangers may open them: it is ended between two requests.
-    pub(crate) life: Option<Duration>,
+    pub life: Option<Duration>,
+    /// Connections are closed by us so long after the listening has ended: a request may be on its way, and HTTP/1.1 has no
+    /// word for "not this one any more". Its answer tells the client to close the connection.
+    pub settle: Duration,
 }
 
 impl Default for Limits {
     /// For clients that are known.
     fn default() -> Self {
-        Self { connections: 4_096, head: None, streams: 1_000, life: None }
+        Self {
+            connections: 4_096,
+            wait: Duration::from_secs(10),
+            head: None,
+            streams: 1_000,
+            life: None,
+            settle: Duration::from_millis(500),
+        }
     }
 }
 
 impl Limits {
     /// For a port that anybody reaches.
     #[must_use]
-    pub(crate) fn public() -> Self {
+    pub fn public() -> Self {
         Self { head: Some(16 * 1024), streams: 100, life: Some(Duration::from_secs(300)), ..Self::default() }
     }
 }
 
 /// Answers on `listener`, over TLS when there is a `tls` configuration (HTTP/2 then, too), until `stop`. Connections are tasks of
 /// `connections`, which the caller waits for.
-pub(crate) async fn serve<A, F>(
+pub async fn serve<A, F, B>(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     limits: Limits,
@@ -69,23 +77,25 @@ pub(crate) async fn serve<A, F>(
     stop: CancellationToken,
     connections: TaskTracker,
 ) where
-    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    A: Fn(IpAddr, Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let acceptor = tls.map(TlsAcceptor::from);
     let builder = builder(&limits);
     let places = Arc::new(Semaphore::new(limits.connections));
-    while let Some((stream, place)) = accept(&listener, &places, &stop).await {
-        let (builder, answer, stop, acceptor) =
-            (builder.clone(), answer.clone(), stop.clone(), acceptor.clone());
+    while let Some((stream, peer, place)) = accept(&listener, &places, &stop).await {
+        let (builder, answer, limits, stop, acceptor) =
+            (builder.clone(), answer.clone(), limits.clone(), stop.clone(), acceptor.clone());
+        let answer = move |request| answer(peer, request);
         connections.spawn(async move {
             let _place = place;
             match acceptor {
-                None => converse(stream, &builder.http1_only(), answer, limits.life, &stop).await,
+                None => converse(stream, &builder.http1_only(), answer, &limits, &stop).await,
                 Some(acceptor) => {
-                    let handshake = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await;
+                    let handshake = tokio::time::timeout(limits.wait, acceptor.accept(stream)).await;
                     let Ok(Ok(stream)) = handshake else { return };
-                    converse(stream, &builder, answer, limits.life, &stop).await;
+                    converse(stream, &builder, answer, &limits, &stop).await;
                 }
             }
         });
@@ -94,7 +104,7 @@ pub(crate) async fn serve<A, F>(
 
 fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.wait);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -109,16 +119,17 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 /// The requests of one connection, to its end.
-async fn converse<S, A, F>(
+async fn converse<S, A, F, B>(
     stream: S,
     builder: &Builder<TokioExecutor>,
     answer: A,
-    life: Option<Duration>,
+    limits: &Limits,
     stop: &CancellationToken,
 ) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let is_used = Arc::new(AtomicBool::new(false));
     let used = Arc::clone(&is_used);
@@ -131,9 +142,9 @@ async fn converse<S, A, F>(
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = silent(&is_used) => return,
-        () = stopped(stop) => connection.as_mut().graceful_shutdown(),
-        () = lived(life) => {
+        () = silent(&is_used, limits.wait) => return,
+        () = stopped(stop, limits.settle) => connection.as_mut().graceful_shutdown(),
+        () = lived(limits.life) => {
             connection.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(LAST_ANSWERS, connection).await;
             return;
@@ -143,8 +154,8 @@ async fn converse<S, A, F>(
 }
 
 /// A connection on which nothing was asked in time. The protocols' own timeouts begin when it is known which one is spoken.
-async fn silent(is_used: &AtomicBool) {
-    tokio::time::sleep(HEAD_TIMEOUT).await;
+async fn silent(is_used: &AtomicBool, wait: Duration) {
+    tokio::time::sleep(wait).await;
     if is_used.load(Ordering::Relaxed) {
         std::future::pending().await
     }
@@ -157,20 +168,18 @@ async fn lived(life: Option<Duration>) {
     }
 }
 
-/// Some time after `stop`: a request may be on its way, and HTTP/1.1 has no word for "not this one any more". Its answer tells
-/// the client to close the connection.
-async fn stopped(stop: &CancellationToken) {
+async fn stopped(stop: &CancellationToken, settle: Duration) {
     stop.cancelled().await;
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(settle).await;
 }
 
-/// The next connection and its place; none once the server stops. An error of one connection (or a lack of file descriptors)
+/// The next connection, where it comes from, and its place; none once the server stops. An error of one connection (or a lack of file descriptors)
 /// must not end the listening.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     loop {
         let next = async {
             let place = Arc::clone(places).acquire_owned().await;
@@ -178,9 +187,9 @@ async fn accept(
         };
         let (accepted, place) = stop.run_until_cancelled(next).await?;
         match (accepted, place) {
-            (Ok((stream, _)), Ok(place)) => {
+            (Ok((stream, address)), Ok(place)) => {
                 let _ = stream.set_nodelay(true);
-                return Some((stream, place));
+                return Some((stream, address.ip(), place));
             }
             (Err(error), _) => {
                 tracing::warn!(%error, "a connection could not be accepted");

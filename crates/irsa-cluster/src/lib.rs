@@ -12,7 +12,7 @@ pub mod annotations;
 pub mod api_server;
 mod borrowed;
 pub mod certificates;
-mod connections;
+pub mod connections;
 pub mod hosted;
 pub mod issuer;
 pub mod json_patch;

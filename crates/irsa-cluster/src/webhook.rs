@@ -133,14 +133,14 @@ impl Webhook {
             sources.spawn(Arc::clone(&self).send_events(api, ended.clone()));
         }
         let webhook = Arc::clone(&self);
-        let reviews = move |request| {
+        let reviews = move |_peer, request| {
             let webhook = Arc::clone(&webhook);
             async move { webhook.answer(request).await }
         };
         let (limits, tracker) = (Limits::default(), connections.clone());
         connections.spawn(connections::serve(https, Some(config), limits, reviews, ended.clone(), tracker));
         let webhook = Arc::clone(&self);
-        let metrics = move |request| std::future::ready(webhook.answer_plain(&request));
+        let metrics = move |_peer, request| std::future::ready(webhook.answer_plain(&request));
         let (limits, tracker) = (Limits::default(), connections.clone());
         connections.spawn(connections::serve(plain, None, limits, metrics, ended.clone(), tracker));
 

@@ -109,7 +109,7 @@ impl IssuerServer {
             tasks.spawn(source.clone().follow(Arc::clone(site), ended.clone()));
         }
         let server = Arc::clone(&self);
-        let public = move |request| std::future::ready(server.answer(&request));
+        let public = move |_peer, request| std::future::ready(server.answer(&request));
         tasks.spawn(connections::serve(
             ports.public,
             tls,
@@ -120,7 +120,7 @@ impl IssuerServer {
         ));
         if let Some(listener) = ports.operators {
             let server = Arc::clone(&self);
-            let operators = move |request| std::future::ready(server.answer_operator(&request));
+            let operators = move |_peer, request| std::future::ready(server.answer_operator(&request));
             let limits = Limits::default();
             tasks.spawn(connections::serve(listener, None, limits, operators, ended.clone(), tasks.clone()));
         }
