@@ -23,7 +23,7 @@ use crate::authorize::{Call, Check};
 use crate::generated::eks::{
     CreateClusterInput, DeleteClusterInput, DescribeClusterInput, DescribeClusterVersionsInput,
     DescribeUpdateInput, ListClustersInput, ListTagsForResourceInput, ListUpdatesInput, TagResourceInput,
-    UntagResourceInput, UpdateClusterConfigInput,
+    UntagResourceInput, UpdateClusterConfigInput, UpdateClusterVersionInput,
 };
 use crate::server::table::RestTable;
 
@@ -41,6 +41,7 @@ pub fn table() -> RestTable {
         .write(RegisterClusterInput::BINDING, register::register_cluster)
         .write(DeregisterClusterInput::BINDING, register::deregister_cluster)
         .write(UpdateClusterConfigInput::BINDING, updates::update_cluster_config)
+        .write(UpdateClusterVersionInput::BINDING, updates::update_cluster_version)
         .read(DescribeUpdateInput::BINDING, updates::describe_update)
         .read(ListUpdatesInput::BINDING, updates::list_updates)
         .read(DescribeClusterVersionsInput::BINDING, versions::describe_cluster_versions)

@@ -26,6 +26,7 @@ pub(crate) const SERVICES: &[Service] = &[
             "TagResource",
             "UntagResource",
             "UpdateClusterConfig",
+            "UpdateClusterVersion",
         ],
     },
     Service {

@@ -28,7 +28,8 @@ pub(super) struct Settings {
     pub(super) authentication_mode: String,
     pub(super) bootstrap_cluster_creator_admin: bool,
     pub(super) support_type: String,
-    pub(super) zonal_shift: bool,
+    /// Shown only where it was set, as AWS does.
+    pub(super) zonal_shift: Option<bool>,
     pub(super) compute: Option<Compute>,
     pub(super) block_storage: Option<bool>,
     pub(super) remote_node_cidrs: Option<Vec<String>>,
@@ -103,11 +104,7 @@ impl Settings {
                 .as_ref()
                 .and_then(|policy| policy.support_type.clone())
                 .unwrap_or_else(|| "EXTENDED".to_owned()),
-            zonal_shift: input
-                .zonal_shift_config
-                .as_ref()
-                .and_then(|shift| shift.enabled)
-                .unwrap_or_default(),
+            zonal_shift: input.zonal_shift_config.as_ref().and_then(|shift| shift.enabled),
             encryption: input.encryption_config.clone().filter(|configs| !configs.is_empty()),
             deletion_protection: input.deletion_protection.unwrap_or_default(),
             tier: tier(input.control_plane_scaling_config.as_ref()).unwrap_or("standard").to_owned(),
@@ -217,7 +214,8 @@ impl Settings {
             authentication_mode: Some(self.authentication_mode),
         });
         output.upgrade_policy = Some(UpgradePolicyResponse { support_type: Some(self.support_type) });
-        output.zonal_shift_config = Some(ZonalShiftConfigResponse { enabled: Some(self.zonal_shift) });
+        output.zonal_shift_config =
+            self.zonal_shift.map(|enabled| ZonalShiftConfigResponse { enabled: Some(enabled) });
         output.compute_config = self.compute.map(|compute| ComputeConfigResponse {
             enabled: Some(compute.enabled),
             node_pools: Some(compute.node_pools),

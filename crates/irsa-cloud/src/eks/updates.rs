@@ -1,4 +1,4 @@
-//! `UpdateClusterConfig`, `DescribeUpdate` and `ListUpdates`: changes of a cluster's configuration, done as soon as they
+//! `UpdateClusterConfig`, `UpdateClusterVersion`, `DescribeUpdate` and `ListUpdates`: changes of a cluster, done as soon as they
 //! are asked for.
 
 use irsa_store::model::Cluster;
@@ -6,12 +6,13 @@ use irsa_store::{Transaction, transact};
 use serde_json::json;
 
 use super::settings::{PastUpdate, Settings, tier};
-use super::{EksError, cluster_check, create, from_token, page, register};
+use super::{EksError, cluster_check, create, from_token, page, register, versions};
 use crate::authorize::{Authorized, Call, Check, Requires};
 use crate::context::Context;
 use crate::generated::eks::{
     DescribeUpdateInput, DescribeUpdateOutput, ListUpdatesInput, ListUpdatesOutput, Update,
-    UpdateClusterConfigInput, UpdateClusterConfigOutput, UpdateParam, VpcConfigRequest,
+    UpdateClusterConfigInput, UpdateClusterConfigOutput, UpdateClusterVersionInput,
+    UpdateClusterVersionOutput, UpdateParam, VpcConfigRequest,
 };
 
 /// How many updates a cluster remembers.
@@ -27,20 +28,54 @@ pub(super) fn update_cluster_config(
     ctx: &Context,
     permit: Authorized<UpdateClusterConfigInput>,
 ) -> Result<UpdateClusterConfigOutput, EksError> {
-    let (account, region, input) = (permit.account(), permit.region(), permit.input());
+    let input = permit.input();
+    let update =
+        update(ctx, &permit, &input.name, &input.client_request_token, |_, settings| apply(settings, input))?;
+    Ok(UpdateClusterConfigOutput { update: Some(update) })
+}
+
+impl Requires for UpdateClusterVersionInput {
+    fn checks(&self, call: &Call) -> Vec<Check> {
+        vec![cluster_check(call, "eks:UpdateClusterVersion", &self.name)]
+    }
+}
+
+/// One minor version up, as AWS allows it (EKS user guide, "Update existing cluster to new Kubernetes version").
+pub(super) fn update_cluster_version(
+    ctx: &Context,
+    permit: Authorized<UpdateClusterVersionInput>,
+) -> Result<UpdateClusterVersionOutput, EksError> {
+    let input = permit.input();
+    let update = update(ctx, &permit, &input.name, &input.client_request_token, |cluster, _| {
+        let version = versions::after(&cluster.version, &input.version)?;
+        version.clone_into(&mut cluster.version);
+        let platform = versions::PLATFORM.to_owned();
+        Ok(("VersionUpdate", params([("Version", version.to_owned()), ("PlatformVersion", platform)])))
+    })?;
+    Ok(UpdateClusterVersionOutput { update: Some(update) })
+}
+
+/// Changes a cluster, and remembers the update. A token that was used before gives the update that it made.
+fn update<I>(
+    ctx: &Context,
+    permit: &Authorized<I>,
+    name: &str,
+    token: &Option<String>,
+    change: impl Fn(&mut Cluster, &mut Settings) -> Result<(&'static str, Params), EksError>,
+) -> Result<Update, EksError> {
+    let (account, region) = (permit.account(), permit.region());
     let id = create::uid()?;
     transact(ctx.store.as_ref(), |snapshot| {
-        let stored = snapshot.cluster(account, region, &input.name);
-        let mut cluster = Cluster::clone(stored.ok_or_else(|| EksError::NoCluster(input.name.clone()))?);
+        let stored = snapshot.cluster(account, region, name);
+        let mut cluster = Cluster::clone(stored.ok_or_else(|| EksError::NoCluster(name.to_owned()))?);
         register::refuse_registered(&cluster, "RegisterCluster, again,")?;
         let mut settings = Settings::of(&cluster);
-        let token = &input.client_request_token;
         if let Some(done) =
             settings.updates.iter().find(|update| token.is_some() && update.client_request_token == *token)
         {
-            return Ok((Transaction::new(), UpdateClusterConfigOutput { update: Some(described(done)) }));
+            return Ok((Transaction::new(), described(done)));
         }
-        let (kind, params) = apply(&mut settings, input)?;
+        let (kind, params) = change(&mut cluster, &mut settings)?;
         let update = PastUpdate {
             id: id.clone(),
             kind: kind.to_owned(),
@@ -55,7 +90,7 @@ pub(super) fn update_cluster_config(
         }
         settings.updates.push(update);
         cluster.settings = settings.to_json();
-        Ok((Transaction::new().put(cluster), UpdateClusterConfigOutput { update: Some(output) }))
+        Ok((Transaction::new().put(cluster), output))
     })
 }
 
@@ -122,7 +157,7 @@ fn apply(
         return Ok(("UpgradePolicyUpdate", params([("UpgradePolicy", policy)])));
     }
     if let Some(enabled) = input.zonal_shift_config.as_ref().and_then(|shift| shift.enabled) {
-        settings.zonal_shift = enabled;
+        settings.zonal_shift = Some(enabled);
         let shift = json!({"enabled": enabled}).to_string();
         return Ok(("ZonalShiftConfigUpdate", params([("ZonalShiftConfig", shift)])));
     }

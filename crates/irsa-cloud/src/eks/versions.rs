@@ -92,6 +92,21 @@ pub(super) fn supported(asked: &str) -> Result<&'static str, EksError> {
         .ok_or_else(|| EksError::InvalidParameter(format!("unsupported Kubernetes version {asked}")))
 }
 
+/// The version that a cluster of `current` is updated to: a control plane goes up by one minor version at a time.
+pub(super) fn after(current: &str, asked: &str) -> Result<&'static str, EksError> {
+    let place = |name: &str| VERSIONS.iter().position(|version| version.name == name);
+    let version = supported(asked)?;
+    match (place(current), place(version)) {
+        (Some(from), Some(to)) if to + 1 == from => Ok(version),
+        (Some(from), Some(to)) if to == from => Err(EksError::InvalidParameter(format!(
+            "Cluster is already at the desired configuration with version {asked}"
+        ))),
+        _ => Err(EksError::InvalidParameter(format!(
+            "Unsupported Kubernetes minor version update from {current} to {asked}"
+        ))),
+    }
+}
+
 impl Requires for DescribeClusterVersionsInput {
     fn checks(&self, _call: &Call) -> Vec<Check> {
         vec![Check::new("eks:DescribeClusterVersions", "*")]

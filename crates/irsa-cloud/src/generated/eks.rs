@@ -30,6 +30,7 @@ pub const BINDINGS: &[Binding] = &[
     TagResourceInput::BINDING,
     UntagResourceInput::BINDING,
     UpdateClusterConfigInput::BINDING,
+    UpdateClusterVersionInput::BINDING,
 ];
 
 /// The errors of the service model, by code.
@@ -38,6 +39,7 @@ pub const ERRORS: &[ErrorShape] = &[
     ErrorShape { code: "ClientException", status: 400, sender: true },
     ErrorShape { code: "InvalidParameterException", status: 400, sender: true },
     ErrorShape { code: "InvalidRequestException", status: 400, sender: true },
+    ErrorShape { code: "InvalidStateException", status: 400, sender: true },
     ErrorShape { code: "NotFoundException", status: 404, sender: true },
     ErrorShape { code: "ResourceInUseException", status: 409, sender: true },
     ErrorShape { code: "ResourceLimitExceededException", status: 400, sender: true },

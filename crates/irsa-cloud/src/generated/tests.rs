@@ -229,5 +229,5 @@ fn tables_name_codes_and_signatures() {
     assert_eq!(status("NoSuchEntity"), Some(404));
     assert_eq!(status("ServiceFailure"), Some(500));
     assert_eq!(iam::OPERATIONS.len(), 79);
-    assert_eq!(eks::BINDINGS.len(), 11);
+    assert_eq!(eks::BINDINGS.len(), 12);
 }

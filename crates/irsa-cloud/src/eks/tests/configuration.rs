@@ -27,6 +27,42 @@ fn updates_are_remembered() {
 }
 
 #[test]
+fn a_version_goes_up_one_at_a_time() {
+    let eks = Eks::with_dev();
+    let version = || eks.ok("GET", "/clusters/dev", "")["cluster"]["version"].as_str().unwrap().to_owned();
+    let ask = |version: &str| json!({"version": version}).to_string();
+    assert_eq!(version(), "1.34");
+    for (asked, message) in [
+        ("1.34", "Cluster is already at the desired configuration with version 1.34"),
+        ("1.33", "Unsupported Kubernetes minor version update from 1.34 to 1.33"),
+        ("1.99", "unsupported Kubernetes version 1.99"),
+        ("", "unsupported Kubernetes version "),
+    ] {
+        let refused = eks.refused("POST", "/clusters/dev/updates", &ask(asked));
+        assert_eq!(refused, (400, "InvalidParameterException".to_owned(), message.to_owned()), "{asked}");
+    }
+    let update = &eks.ok("POST", "/clusters/dev/updates", &ask("1.35"))["update"];
+    assert_eq!(
+        (&update["type"], &update["params"][0]),
+        (&json!("VersionUpdate"), &json!({"type": "Version", "value": "1.35"}))
+    );
+    assert_eq!(version(), "1.35");
+    let id = update["id"].as_str().unwrap();
+    let described = eks.ok("GET", &format!("/clusters/dev/updates/{id}"), "");
+    assert_eq!(described["update"]["status"], "Successful");
+    assert_eq!(eks.refused("POST", "/clusters/none/updates", &ask("1.35")).1, "ResourceNotFoundException");
+}
+
+#[test]
+fn a_zonal_shift_is_shown_where_it_was_set() {
+    let eks = Eks::with_dev();
+    let shown = || eks.ok("GET", "/clusters/dev", "")["cluster"].get("zonalShiftConfig").cloned();
+    assert_eq!(shown(), None, "terraform would take it for a change");
+    eks.ok("POST", "/clusters/dev/update-config", r#"{"zonalShiftConfig":{"enabled":false}}"#);
+    assert_eq!(shown(), Some(json!({"enabled": false})));
+}
+
+#[test]
 fn each_kind_of_update_has_its_name_and_effect() {
     let eks = Eks::with_dev();
     let check = |body: &str, kind: &str, pointer: &str, expected: Value| {

@@ -457,3 +457,36 @@ impl DecodeRest for UpdateClusterConfigInput {
         Ok(Self { name, ..body })
     }
 }
+
+/// Input of `UpdateClusterVersion`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct UpdateClusterVersionInput {
+    /// `name`.
+    #[serde(skip)]
+    pub name: String,
+    /// `version`.
+    pub version: String,
+    /// `clientRequestToken`.
+    pub client_request_token: Option<String>,
+    /// `force`.
+    pub force: Option<bool>,
+}
+
+impl DecodeRest for UpdateClusterVersionInput {
+    const BINDING: Binding =
+        Binding { operation: "UpdateClusterVersion", method: "POST", uri: "/clusters/{name}/updates" };
+
+    fn decode(request: &Request<'_>) -> Result<Self, RestError> {
+        let mut checks = Validator::new();
+        let json = request.json()?;
+        if json.get("version").is_none() {
+            checks.missing::<()>("version");
+        }
+        let name =
+            checks.text("name", request.label("name"), &Text::ANY).unwrap_or_else(|| checks.missing("name"));
+        checks.finish(())?;
+        let body: Self = typed(json)?;
+        Ok(Self { name, ..body })
+    }
+}

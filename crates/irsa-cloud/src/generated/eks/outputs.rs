@@ -107,3 +107,12 @@ pub struct UpdateClusterConfigOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
 }
+
+/// Output of `UpdateClusterVersion`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct UpdateClusterVersionOutput {
+    /// `update`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+}
