@@ -95,12 +95,19 @@ pub(super) fn get_open_id_connect_provider(
     let arn = &permit.input().open_id_connect_provider_arn;
     let provider = find(&permit.call().snapshot, permit.account(), arn)?;
     Ok(GetOpenIDConnectProviderOutput {
-        url: Some(provider.url.clone()),
+        url: Some(shown_url(&provider.url)),
         client_id_list: Some(provider.client_ids.clone()),
         thumbprint_list: Some(provider.thumbprints.clone()),
         create_date: Some(provider.created.as_second()),
         tags: Some(tags::shown(&provider.tags)),
     })
+}
+
+/// AWS's answer has no scheme. With a port it keeps it, which AWS's providers never have: `localhost:4567/…` alone is a URL of
+/// the scheme `localhost`, and terraform would make the provider anew each time.
+fn shown_url(url: &str) -> String {
+    let host = url.split('/').next().unwrap_or_default();
+    if host.contains(':') { format!("https://{url}") } else { url.to_owned() }
 }
 
 pub(super) fn list_open_id_connect_providers(
