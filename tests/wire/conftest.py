@@ -164,6 +164,17 @@ def home(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def terraform(tmp_path):
+    """The environment of a terraform that has the AWS provider: from a folder, as `terraform providers mirror` makes it."""
+    mirror = pathlib.Path(os.environ.get("IRSA_TERRAFORM_MIRROR", "/opt/tf-plugins"))
+    if shutil.which("terraform") is None or not (mirror / "registry.terraform.io" / "hashicorp" / "aws").is_dir():
+        pytest.skip(f"there is no terraform on this machine, or no AWS provider for it in {mirror}")
+    settings = tmp_path / "terraform.rc"
+    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
+    return {"TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+
 def needs(tool):
     """Skips, with the reason, what needs a tool that the machine lacks."""
     return pytest.mark.skipif(shutil.which(tool) is None, reason=f"there is no {tool} on this machine")

@@ -17,7 +17,8 @@ def test_there_are_scenarios():
 @needs("kubectl")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
-def test_scenario(scenario, fresh_server, tmp_path):
+def test_scenario(scenario, fresh_server, tmp_path, request):
+    more = request.getfixturevalue("terraform") if list(scenario.glob("*.tf")) else {}
     server = fresh_server(accounts=(FIRST,))
     # As after `eval "$(irsa env)"`: the credentials file and a profile, no keys in the environment.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -30,6 +31,7 @@ def test_scenario(scenario, fresh_server, tmp_path):
         "AWS_REGION": REGION,
         "AWS_SHARED_CREDENTIALS_FILE": str(server.data / "credentials"),
         "AWS_PROFILE": "default",
+        **more,
     }
     done = subprocess.run(
         ["bash", str(scenario / "run")], env=environment, capture_output=True, text=True, timeout=280

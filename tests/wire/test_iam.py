@@ -367,6 +367,9 @@ def test_what_terraform_and_eksctl_call_for_a_provider(iam):
     assert made["OpenIDConnectProviderArn"] == arn
     got = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert (got["Url"], got["ClientIDList"]) == ("oidc.eks.example.com/id/B2", ["sts.amazonaws.com"])
+    # `localhost:4567/…` is no host and path to those who parse it, so that a port keeps the scheme.
+    with_port = iam.create_open_id_connect_provider(Url="https://localhost:4567/id/B2")["OpenIDConnectProviderArn"]
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=with_port)["Url"] == "https://localhost:4567/id/B2"
     again = refusal(iam.create_open_id_connect_provider, Url="https://oidc.eks.example.com/id/B2")
     assert again == ("EntityAlreadyExists", 409, "Provider with url https://oidc.eks.example.com/id/B2 already exists.")
     iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="other")

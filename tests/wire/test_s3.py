@@ -16,10 +16,12 @@ import urllib.parse
 import urllib.request
 import zlib
 
+import boto3
 import pytest
-from botocore import xform_name
+from botocore import UNSIGNED, xform_name
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -253,7 +255,7 @@ def test_listing_pages_prefixes_and_delimiters(s3):
     s3.delete_bucket(Bucket="listed")
 
 
-def test_copies(s3, bucket):
+def test_copies(server, s3, bucket):
     large = os.urandom(6_000_000)
     s3.put_object(Bucket=bucket, Key="from", Body=b"copy me", Metadata={"m": "1"}, ContentType="text/plain", Tagging="t=1")
     s3.put_object(Bucket=bucket, Key="from large", Body=large)
@@ -267,6 +269,13 @@ def test_copies(s3, bucket):
     got = s3.get_object(Bucket=bucket, Key="to")
     assert (got["Metadata"], got["TagCount"]) == ({"n": "2"}, 2)
     s3.copy_object(Bucket=bucket, Key="to large", CopySource={"Bucket": bucket, "Key": "from large"})
+    # As Go's url.QueryEscape writes it, and terraform with it.
+    s3.put_object(Bucket=bucket, Key="a b+c", Body=b"plus")
+    escaping = server.client("s3")
+    escape = lambda params, **_: params["headers"].update({"x-amz-copy-source": f"{bucket}%2Fa+b%2Bc"})
+    escaping.meta.events.register("before-call.s3.CopyObject", escape)
+    escaping.copy_object(Bucket=bucket, Key="plus", CopySource={"Bucket": bucket, "Key": "replaced"})
+    assert s3.get_object(Bucket=bucket, Key="plus")["Body"].read() == b"plus"
     s3.delete_object(Bucket=bucket, Key="from large")
     assert s3.get_object(Bucket=bucket, Key="to large")["Body"].read() == large
     source = {"Bucket": bucket, "Key": "from"}
@@ -551,6 +560,55 @@ def test_a_narrow_policy_allows_what_it_says(server, s3, bucket):
         s3.delete_object(Bucket=bucket, Key=key)
 
 
+def test_public_access_is_blocked(server, s3, other):
+    bucket = make_bucket(s3, "blocked")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"k")
+    anonymous = boto3.client("s3", endpoint_url=server.endpoint, region_name=REGION, config=Config(signature_version=UNSIGNED))
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+
+    def put_policy(**more):
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [{**statement, **more}]}))
+
+    def block(**settings):
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=settings)
+
+    def readers():
+        return {name for name, client in {"own": s3, "other": other, "anonymous": anonymous}.items() if can_read(client)}
+
+    def can_read(client):
+        try:
+            return client.get_object(Bucket=bucket, Key="k")["Body"].read() == b"k"
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDenied"
+            return False
+
+    assert refused(s3.get_public_access_block, Bucket=bucket)[:2] == ("NoSuchPublicAccessBlockConfiguration", 404)
+    block(BlockPublicPolicy=True)
+    expected = {"BlockPublicAcls": False, "IgnorePublicAcls": False, "BlockPublicPolicy": True, "RestrictPublicBuckets": False}
+    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == expected
+    code, status, answer = refused(put_policy)
+    message = answer["Error"]["Message"]
+    assert (code, status) == ("AccessDenied", 403)
+    assert "s3:PutBucketPolicy" in message and "because public policies are blocked by the BlockPublicPolicy" in message
+    assert server.why(message)["code"] == "IRSA-A008"
+    put_policy(Principal={"AWS": f"arn:aws:iam::{SECOND}:root"})
+    assert readers() == {"own", "other"}, "that is not public"
+
+    s3.delete_public_access_block(Bucket=bucket)
+    put_policy()
+    assert readers() == {"own", "other", "anonymous"}
+    block(RestrictPublicBuckets=True)
+    assert readers() == {"own"}, "the policy stays, and lets in nobody from outside"
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+    denial = json.loads(server.run("irsa", "why", "--last", "-o", "json").stdout)["decision"]
+    assert denial["principal"] == "anonymous" and "RestrictPublicBuckets" in json.dumps(denial)
+    put_policy(Condition={"StringEquals": {"aws:PrincipalAccount": SECOND}})
+    assert readers() == {"own", "other"}, "only public policies are restricted"
+    s3.delete_public_access_block(Bucket=bucket)
+    put_policy()
+    assert readers() == {"own", "other", "anonymous"}
+
+
 def test_tags_of_objects_are_conditions(server, s3, bucket):
     reader = make_user(server, "tag-reader", [{
         "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
@@ -627,7 +685,11 @@ def test_what_terraform_reads_of_a_bucket(s3, bucket):
     assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     rules = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     assert rules[0]["ObjectOwnership"] == "BucketOwnerEnforced"
-    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]["BlockPublicAcls"] is True
+    same = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=same)
+    s3.delete_bucket_encryption(Bucket=bucket)
+    other = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+    assert refused(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=other)[:2] == ("NotImplemented", 501)
     s3.get_bucket_notification_configuration(Bucket=bucket)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "k", "Value": "v"}]
@@ -777,7 +839,8 @@ SWEEP = {
     "CopyObject": {"Key": "k", "CopySource": "wire-bucket/k"},
     "CreateBucket": {"Bucket": "swept", "CreateBucketConfiguration": {"LocationConstraint": REGION}},
     "CreateMultipartUpload": {"Key": "k"},
-    "DeleteBucket": {}, "DeleteBucketPolicy": {}, "DeleteBucketTagging": {},
+    "DeleteBucket": {}, "DeleteBucketEncryption": {}, "DeleteBucketPolicy": {}, "DeleteBucketTagging": {},
+    "DeletePublicAccessBlock": {},
     "DeleteObject": {"Key": "k"}, "DeleteObjectTagging": {"Key": "k"},
     "DeleteObjects": {"Delete": {"Objects": [{"Key": "k"}]}},
     "GetBucketAccelerateConfiguration": {}, "GetBucketAcl": {}, "GetBucketCors": {}, "GetBucketEncryption": {},
@@ -791,6 +854,8 @@ SWEEP = {
     "HeadBucket": {}, "HeadObject": {"Key": "k"},
     "ListBuckets": {"Bucket": None}, "ListMultipartUploads": {}, "ListObjectVersions": {}, "ListObjects": {},
     "ListObjectsV2": {}, "ListParts": {"Key": "k", "UploadId": "u"},
+    "PutBucketEncryption": {"ServerSideEncryptionConfiguration": {"Rules": [{"BucketKeyEnabled": False}]}},
+    "PutPublicAccessBlock": {"PublicAccessBlockConfiguration": {}},
     "PutBucketPolicy": {"Policy": "{}"}, "PutBucketTagging": {"Tagging": {"TagSet": []}},
     "PutObject": {"Key": "k", "Body": b"x"}, "PutObjectTagging": {"Key": "k", "Tagging": {"TagSet": []}},
     "UploadPart": {"Key": "k", "UploadId": "u", "PartNumber": 1, "Body": b"x"},

@@ -23,6 +23,7 @@ mod list;
 mod multipart;
 mod object;
 mod protocol;
+mod public_access;
 mod put;
 mod questions;
 mod storage;
@@ -172,6 +173,7 @@ where
     let payload = presented.as_ref().map(|presented| &presented.payload);
     let claims = Claims::read(&parts, payload)?;
     unsigned::take_off_signature(&mut parts, presented.as_ref().is_some_and(|presented| presented.is_query))?;
+    copy::decode_pluses(&mut parts.headers);
     if decoder.is_some() {
         unsigned::take_off_chunks(&mut parts.headers, decoded_length);
     }

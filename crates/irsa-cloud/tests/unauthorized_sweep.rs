@@ -180,12 +180,15 @@ const EKS: &[(&str, &str, &str, &str)] = &[
         r#"{"name":"r","identity":{"oidc":{"issuer":"https://issuer.example"}}}"#,
     ),
     ("UpdateClusterConfig", "POST", "/clusters/c/update-config", "{}"),
+    ("UpdateClusterVersion", "POST", "/clusters/c/updates", r#"{"version":"1.35"}"#),
 ];
 const TAGS: &str = "/tags/arn%3Aaws%3Aeks%3Aeu-central-1%3A111122223333%3Acluster%2Fc";
 
 const DELETE: &str = "<Delete><Object><Key>key</Key></Object></Delete>";
 const COMPLETE: &str = "<CompleteMultipartUpload><Part><ETag>e</ETag><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>";
 const TAGGING: &str = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
+const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration><BlockPublicPolicy>true</BlockPublicPolicy></PublicAccessBlockConfiguration>";
 const BUCKET_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/*"}]}"#;
 const COPY: Params = &[("x-amz-copy-source", "/bucket/key")];
 
@@ -223,6 +226,8 @@ const S3: &[(&str, &str, &str, Params, &str)] = &[
     ("GetObjectAttributes", "GET", "/bucket/key?attributes", &[("x-amz-object-attributes", "ETag")], ""),
     ("GetObjectLockConfiguration", "GET", "/bucket?object-lock", &[], ""),
     ("GetObjectTagging", "GET", "/bucket/key?tagging", &[], ""),
+    ("DeleteBucketEncryption", "DELETE", "/bucket?encryption", &[], ""),
+    ("DeletePublicAccessBlock", "DELETE", "/bucket?publicAccessBlock", &[], ""),
     ("GetPublicAccessBlock", "GET", "/bucket?publicAccessBlock", &[], ""),
     ("HeadBucket", "HEAD", "/bucket", &[], ""),
     ("HeadObject", "HEAD", "/bucket/key", &[], ""),
@@ -232,10 +237,12 @@ const S3: &[(&str, &str, &str, Params, &str)] = &[
     ("ListObjects", "GET", "/bucket", &[], ""),
     ("ListObjectsV2", "GET", "/bucket?list-type=2", &[], ""),
     ("ListParts", "GET", "/bucket/key?uploadId=none", &[], ""),
+    ("PutBucketEncryption", "PUT", "/bucket?encryption", &[], ENCRYPTION),
     ("PutBucketPolicy", "PUT", "/bucket?policy", &[], BUCKET_POLICY),
     ("PutBucketTagging", "PUT", "/bucket?tagging", &[], TAGGING),
     ("PutObject", "PUT", "/bucket/key", &[], "other"),
     ("PutObjectTagging", "PUT", "/bucket/key?tagging", &[], TAGGING),
+    ("PutPublicAccessBlock", "PUT", "/bucket?publicAccessBlock", &[], PUBLIC_ACCESS_BLOCK),
     ("UploadPart", "PUT", "/bucket/key?partNumber=1&uploadId=none", &[], "part"),
     ("UploadPartCopy", "PUT", "/bucket/key?partNumber=1&uploadId=none", COPY, ""),
 ];

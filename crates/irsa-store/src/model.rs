@@ -15,7 +15,7 @@ mod secret;
 pub use account::{Account, AccountId, InvalidAccountId};
 pub use cluster::{Cluster, ClusterSigningKey, KubeObject, Registration};
 pub use iam::{AccessKey, LastUsed, ManagedPolicy, PolicyVersion, Role, TrustPolicy, User};
-pub use provider::{Bucket, OidcProvider};
+pub use provider::{Bucket, OidcProvider, PublicAccessBlock};
 pub use sealing::SealingKey;
 pub use secret::{SecretBytes, SecretString};
 

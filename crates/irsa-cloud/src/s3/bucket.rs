@@ -102,6 +102,8 @@ pub(super) async fn create_bucket(
         region,
         policy: None,
         principal_ids: Default::default(),
+        policy_is_public: false,
+        public_access_block: None,
         created: Instant::from_second(permit.now()).unwrap_or(Instant::UNIX_EPOCH),
         tags: Default::default(),
     };

@@ -1,6 +1,6 @@
 //! Bucket policies: checked, saved with the ids of those whom they name, shown, removed.
 //!
-//! Source: S3 user guide, "Bucket policies for Amazon S3" and "The meaning of \"public\"".
+//! Source: S3 user guide, "Bucket policies for Amazon S3".
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use super::admission::{Asked, Permit};
 use super::bucket::blocking;
 use super::error;
+use super::public_access;
 use super::questions::Input;
 use super::storage::Storage;
 use crate::authorize::Authorized;
@@ -23,24 +24,6 @@ use crate::iam::trust;
 
 /// The largest policy, in bytes.
 const MOST_BYTES: usize = 20 * 1024;
-/// Conditions on these with fixed values keep a policy with principal `*` from being public.
-const NARROWING_KEYS: [&str; 14] = [
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceip",
-    "aws:sourceowner",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:userid",
-    "s3:dataaccesspointaccount",
-    "s3:dataaccesspointarn",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-];
-
 pub(super) async fn get_bucket_policy(
     _storage: &Storage,
     permit: Permit<GetBucketPolicyInput>,
@@ -61,8 +44,13 @@ pub(super) async fn put_bucket_policy(
     let compiled = check(&text, &permit.input().input.bucket)?;
     let ids = trust::principal_ids(&permit.call().snapshot, &compiled)
         .map_err(|arn| malformed("Invalid principal in policy").with_detail("Detail", arn))?;
+    let is_public = public_access::is_public(&text);
+    if is_public {
+        public_access::check_policy(&permit)?;
+    }
     edit(&permit, move |bucket| {
         bucket.policy = Some(text.clone());
+        bucket.policy_is_public = is_public;
         bucket.principal_ids = ids.clone();
         Ok(())
     })
@@ -77,6 +65,7 @@ pub(super) async fn delete_bucket_policy(
     check_caller(&permit)?;
     edit(&permit, |bucket| {
         bucket.policy = None;
+        bucket.policy_is_public = false;
         bucket.principal_ids.clear();
         Ok(())
     })
@@ -90,7 +79,7 @@ pub(super) async fn get_bucket_policy_status(
 ) -> Result<GetBucketPolicyStatusOutput, Failure> {
     let bucket = permit.input().bucket()?;
     let text = bucket.policy.as_deref().ok_or_else(|| no_policy(&bucket.name))?;
-    let policy_status = Some(PolicyStatus { is_public: Some(is_public(text)) });
+    let policy_status = Some(PolicyStatus { is_public: Some(public_access::is_public(text)) });
     Ok(GetBucketPolicyStatusOutput { policy_status })
 }
 
@@ -166,44 +155,13 @@ fn is_of_bucket(resource: &str, bucket: &str) -> bool {
     }
 }
 
-fn is_public(text: &str) -> bool {
-    let Ok(document) = serde_json::from_str::<Json>(text) else { return false };
-    statements(&document).any(|statement| {
-        statement.get("Effect").and_then(Json::as_str) == Some("Allow")
-            && (names_everyone(statement) || statement.get("NotPrincipal").is_some())
-            && !is_narrowed(statement)
-    })
-}
-
-fn names_everyone(statement: &Json) -> bool {
-    match statement.get("Principal") {
-        Some(Json::String(everyone)) => everyone == "*",
-        Some(principals) => strings(principals.get("AWS")).any(|principal| principal == "*"),
-        None => false,
-    }
-}
-
-fn is_narrowed(statement: &Json) -> bool {
-    let operators = statement.get("Condition").and_then(Json::as_object);
-    operators.into_iter().flatten().any(|(operator, keys)| {
-        let grants = !operator.contains("Not") && !operator.ends_with("IfExists") && operator != "Null";
-        grants
-            && keys.as_object().into_iter().flatten().any(|(key, values)| {
-                NARROWING_KEYS.contains(&key.to_ascii_lowercase().as_str())
-                    && strings(Some(values)).all(|value| {
-                        !value.contains(['*', '?', '$']) && !matches!(value, "0.0.0.0/0" | "::/0")
-                    })
-            })
-    })
-}
-
-fn statements(document: &Json) -> impl Iterator<Item = &Json> {
+pub(super) fn statements(document: &Json) -> impl Iterator<Item = &Json> {
     let statement = document.get("Statement");
     let many = statement.and_then(Json::as_array).into_iter().flatten();
     many.chain(statement.filter(|statement| statement.is_object()))
 }
 
-fn strings(value: Option<&Json>) -> impl Iterator<Item = &str> {
+pub(super) fn strings(value: Option<&Json>) -> impl Iterator<Item = &str> {
     let many = value.and_then(Json::as_array).into_iter().flatten();
     many.chain(value.filter(|value| value.is_string())).filter_map(Json::as_str)
 }

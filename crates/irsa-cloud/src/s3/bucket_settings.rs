@@ -7,6 +7,7 @@ use s3s::dto::*;
 
 use super::admission::Permit;
 use super::bucket::owner;
+use super::error;
 use super::object::encryption;
 use super::storage::Storage;
 use crate::failure::Failure;
@@ -54,7 +55,8 @@ fixed! {
     get_bucket_request_payment, GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput,
         GetBucketRequestPaymentOutput { payer: Some(Payer::from_static(Payer::BUCKET_OWNER)) };
     get_bucket_encryption, GetBucketEncryptionInput => GetBucketEncryptionOutput, default_encryption();
-    get_public_access_block, GetPublicAccessBlockInput => GetPublicAccessBlockOutput, public_access_block();
+    delete_bucket_encryption, DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput,
+        DeleteBucketEncryptionOutput {};
     get_bucket_ownership_controls, GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput,
         ownership_controls();
 }
@@ -72,15 +74,26 @@ fn default_encryption() -> GetBucketEncryptionOutput {
     GetBucketEncryptionOutput { server_side_encryption_configuration: Some(configuration) }
 }
 
-/// ACLs do nothing here. Public policies do what they say: nothing blocks them, and the answer says so.
-fn public_access_block() -> GetPublicAccessBlockOutput {
-    let configuration = PublicAccessBlockConfiguration {
-        block_public_acls: Some(true),
-        ignore_public_acls: Some(true),
-        block_public_policy: Some(false),
-        restrict_public_buckets: Some(false),
+/// The encryption that every bucket has may be asked for, and no other: there are no KMS keys.
+pub(super) async fn put_bucket_encryption(
+    _storage: &Storage,
+    permit: Permit<PutBucketEncryptionInput>,
+) -> Result<PutBucketEncryptionOutput, Failure> {
+    let asked = &permit.input().input.server_side_encryption_configuration.rules;
+    let has_it = |rule: &ServerSideEncryptionRule| {
+        rule.apply_server_side_encryption_by_default.as_ref().is_none_or(|default| {
+            default.sse_algorithm == encryption() && default.kms_master_key_id.is_none()
+        })
     };
-    GetPublicAccessBlockOutput { public_access_block_configuration: Some(configuration) }
+    match asked.as_slice() {
+        [rule] if has_it(rule) => Ok(PutBucketEncryptionOutput {}),
+        [_] => Err(error::not_implemented()),
+        _ => Err(Failure::new(
+            "MalformedXML",
+            StatusCode::BAD_REQUEST,
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )),
+    }
 }
 
 fn ownership_controls() -> GetBucketOwnershipControlsOutput {

@@ -4,6 +4,7 @@ use std::ops::Range as Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use http::{HeaderMap, HeaderValue};
 use irsa_store::Stored;
 use irsa_store::model::Bucket;
 use md5::{Digest, Md5};
@@ -169,6 +170,18 @@ pub(super) struct SourceConditions<'a> {
     pub(super) if_unmodified_since: Option<&'a Timestamp>,
     pub(super) owner: Option<&'a str>,
     pub(super) customer_key: bool,
+}
+
+/// S3 reads the source as forms are encoded, so that a plus is a space: Go's `url.QueryEscape` writes it, and terraform with it. A
+/// plus of the key's own is `%2B`.
+pub(super) fn decode_pluses(headers: &mut HeaderMap) {
+    const SOURCE: &str = "x-amz-copy-source";
+    let source =
+        headers.get(SOURCE).and_then(|source| source.to_str().ok()).filter(|source| source.contains('+'));
+    let decoded = source.map(|source| source.replace('+', "%20"));
+    if let Some(decoded) = decoded.and_then(|decoded| HeaderValue::from_str(&decoded).ok()) {
+        headers.insert(SOURCE, decoded);
+    }
 }
 
 /// The object that a copy is made of. That it may be read was asked before.

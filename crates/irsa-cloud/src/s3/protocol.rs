@@ -14,7 +14,8 @@ use super::admission::{Exchange, Refused, admit};
 use super::hosts::Domains;
 use super::storage::Storage;
 use super::{
-    attributes, bucket, bucket_policy, bucket_settings, copy, delete, list, multipart, object, put, tagging,
+    attributes, bucket, bucket_policy, bucket_settings, copy, delete, list, multipart, object, public_access,
+    put, tagging,
 };
 
 /// The largest XML body. A deletion of 1,000 keys of 1,024 bytes and a completion of 10,000 parts fit.
@@ -132,8 +133,16 @@ operations! {
         GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput, bucket_settings::get_bucket_notification_configuration;
     get_object_lock_configuration: "GetObjectLockConfiguration",
         GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput, bucket_settings::get_object_lock_configuration;
+    put_bucket_encryption: "PutBucketEncryption",
+        PutBucketEncryptionInput => PutBucketEncryptionOutput, bucket_settings::put_bucket_encryption;
+    delete_bucket_encryption: "DeleteBucketEncryption",
+        DeleteBucketEncryptionInput => DeleteBucketEncryptionOutput, bucket_settings::delete_bucket_encryption;
     get_public_access_block: "GetPublicAccessBlock",
-        GetPublicAccessBlockInput => GetPublicAccessBlockOutput, bucket_settings::get_public_access_block;
+        GetPublicAccessBlockInput => GetPublicAccessBlockOutput, public_access::get_public_access_block;
+    put_public_access_block: "PutPublicAccessBlock",
+        PutPublicAccessBlockInput => PutPublicAccessBlockOutput, public_access::put_public_access_block;
+    delete_public_access_block: "DeletePublicAccessBlock",
+        DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput, public_access::delete_public_access_block;
     get_bucket_ownership_controls: "GetBucketOwnershipControls",
         GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput, bucket_settings::get_bucket_ownership_controls;
 }

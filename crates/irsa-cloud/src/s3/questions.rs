@@ -13,7 +13,8 @@ use irsa_store::model::Bucket;
 use s3s::dto::*;
 
 use super::admission::Signed;
-use crate::authorize::{Call, Check, ResourcePolicy};
+use super::public_access;
+use crate::authorize::{Call, Check};
 
 pub(super) use objects::{delete_check, parse_tags, place, version};
 
@@ -92,11 +93,7 @@ impl Site<'_> {
     fn within(&self, action: &'static str, resource: String, bucket: &Arc<Stored<Bucket>>) -> Check {
         let mut check = self.about(action, resource);
         check.resource_account = Some(bucket.account);
-        check.resource_policy = bucket.compiled.policy.as_ref().map(|policy| ResourcePolicy {
-            name: bucket.arn(),
-            policy: Arc::clone(policy),
-            is_trust: false,
-        });
+        check.resource_policy = public_access::policy_for(bucket, self.call.caller.account);
         check.with_key("s3:ResourceAccount", bucket.account.as_str())
     }
 
@@ -224,6 +221,10 @@ on_bucket! {
     GetBucketNotificationConfigurationInput => "s3:GetBucketNotification",
     GetObjectLockConfigurationInput => "s3:GetBucketObjectLockConfiguration",
     GetPublicAccessBlockInput => "s3:GetBucketPublicAccessBlock",
+    PutPublicAccessBlockInput => "s3:PutBucketPublicAccessBlock",
+    DeletePublicAccessBlockInput => "s3:PutBucketPublicAccessBlock",
+    PutBucketEncryptionInput => "s3:PutEncryptionConfiguration",
+    DeleteBucketEncryptionInput => "s3:PutEncryptionConfiguration",
     GetBucketOwnershipControlsInput => "s3:GetBucketOwnershipControls",
 }
 

@@ -31,6 +31,8 @@ fn bucket(name: &str, region: &str) -> Bucket {
         region: region.to_owned(),
         policy: None,
         principal_ids: Default::default(),
+        policy_is_public: false,
+        public_access_block: None,
         created: Timestamp::UNIX_EPOCH,
         tags: Default::default(),
     }

@@ -54,12 +54,32 @@ pub struct Bucket {
     /// The unique ids of the principals that the policy names by ARN, known when it was saved.
     #[serde(default)]
     pub principal_ids: std::collections::BTreeMap<String, String>,
+    /// Whether the policy lets everybody in, as known when the policy or the block below was saved.
+    #[serde(default)]
+    pub policy_is_public: bool,
+    /// What is blocked of public access, if that was ever said.
+    #[serde(default)]
+    pub public_access_block: Option<PublicAccessBlock>,
     /// When it was made.
     #[serde(with = "super::seconds")]
     pub created: Timestamp,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// What a bucket blocks of public access (S3 user guide, "Blocking public access to your Amazon S3 storage").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are AWS's four independent settings")]
+pub struct PublicAccessBlock {
+    /// Public ACLs are refused.
+    pub block_public_acls: bool,
+    /// Public ACLs have no effect.
+    pub ignore_public_acls: bool,
+    /// Public bucket policies are refused.
+    pub block_public_policy: bool,
+    /// A public bucket policy lets nobody of another account in.
+    pub restrict_public_buckets: bool,
 }
 
 impl Bucket {

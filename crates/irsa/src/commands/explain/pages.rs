@@ -9,6 +9,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("IRSA-A005", include_str!("../../../../../docs/errors/IRSA-A005.md")),
     ("IRSA-A006", include_str!("../../../../../docs/errors/IRSA-A006.md")),
     ("IRSA-A007", include_str!("../../../../../docs/errors/IRSA-A007.md")),
+    ("IRSA-A008", include_str!("../../../../../docs/errors/IRSA-A008.md")),
     ("IRSA-B001", include_str!("../../../../../docs/errors/IRSA-B001.md")),
     ("IRSA-B002", include_str!("../../../../../docs/errors/IRSA-B002.md")),
     ("IRSA-B003", include_str!("../../../../../docs/errors/IRSA-B003.md")),
