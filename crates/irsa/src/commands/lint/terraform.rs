@@ -3,6 +3,7 @@
 
 use irsa_policy::PolicyType;
 use irsa_policy::lint::guess;
+use serde_json::Value;
 
 use super::embedded::policy_text;
 use super::interpolation::StandIns;
@@ -23,6 +24,9 @@ const POLICIES: &[(&str, &str, Option<PolicyType>)] = &[
     ("aws_organizations_policy", "content", None),
 ];
 
+/// Resources whose policy shows again as an attribute of what they belong to, once that was read anew.
+const SHOWN_AGAIN: [&str; 2] = ["aws_iam_role_policy", "aws_s3_bucket_policy"];
+
 /// Whether a JSON file is a plan or a state.
 pub(super) fn is_plan(node: &Node) -> bool {
     node.get("format_version").is_some()
@@ -31,11 +35,14 @@ pub(super) fn is_plan(node: &Node) -> bool {
 
 /// Reads what is planned, and the providers that the plan's data sources found.
 pub(super) fn read(plan: &Node, source: &Source, index: usize, inventory: &mut Inventory) {
-    let file = Plan { source, index };
-    for path in [&["planned_values", "root_module"], &["values", "root_module"]] {
-        if let Some(module) = plan.at(path) {
-            file.module(module, false, inventory);
-        }
+    let modules = [&["planned_values", "root_module"], &["values", "root_module"]];
+    let modules: Vec<&Node> = modules.iter().filter_map(|path| plan.at(*path)).collect();
+    let mut file = Plan { source, index, own: Vec::new() };
+    for module in &modules {
+        file.collect_own(module);
+    }
+    for module in modules {
+        file.module(module, false, inventory);
     }
     if let Some(module) = plan.at(&["prior_state", "values", "root_module"]) {
         file.module(module, true, inventory);
@@ -45,9 +52,34 @@ pub(super) fn read(plan: &Node, source: &Source, index: usize, inventory: &mut I
 struct Plan<'a> {
     source: &'a Source,
     index: usize,
+    /// The policies of resources that are [shown again](SHOWN_AGAIN).
+    own: Vec<Value>,
 }
 
 impl Plan<'_> {
+    fn collect_own(&mut self, module: &Node) {
+        for resource in module.get("resources").map(Node::items).unwrap_or_default() {
+            let kind = resource.text_at(&["type"]).unwrap_or_default();
+            if SHOWN_AGAIN.contains(&kind)
+                && let Some(policy) = resource.at(&["values", "policy"])
+            {
+                self.own.extend(self.parsed(policy));
+            }
+        }
+        for child in module.get("child_modules").map(Node::items).unwrap_or_default() {
+            self.collect_own(child);
+        }
+    }
+
+    /// Whether an attribute only repeats what a resource of its own has, where it is to be repaired.
+    fn is_repeated(&self, policy: &Node) -> bool {
+        self.parsed(policy).is_some_and(|policy| self.own.contains(&policy))
+    }
+
+    fn parsed(&self, policy: &Node) -> Option<Value> {
+        serde_json::from_str(&policy_text(policy, &self.source.text)?.0).ok()
+    }
+
     /// Of what was there before, only what data sources read is still there for sure.
     fn module(&self, module: &Node, data_only: bool, inventory: &mut Inventory) {
         for resource in module.get("resources").map(Node::items).unwrap_or_default() {
@@ -87,13 +119,14 @@ impl Plan<'_> {
     fn policies(&self, resource: &Node, kind: &str, values: &Node, inventory: &mut Inventory) {
         for (_, field, purpose) in POLICIES.iter().filter(|(known, ..)| *known == kind) {
             let role = (*purpose == Some(PolicyType::Trust)).then(|| role(values));
-            if let Some(value) = values.get(field) {
+            let is_attribute = kind == "aws_s3_bucket";
+            if let Some(value) = values.get(field).filter(|value| !is_attribute || !self.is_repeated(value)) {
                 self.policy(resource, value, *purpose, role, inventory);
             }
         }
         if kind == "aws_iam_role" {
             for inline in values.get("inline_policy").map(Node::items).unwrap_or_default() {
-                if let Some(value) = inline.get("policy") {
+                if let Some(value) = inline.get("policy").filter(|value| !self.is_repeated(value)) {
                     let count = inventory.documents.len();
                     self.policy(resource, value, Some(PolicyType::Identity), None, inventory);
                     for document in inventory.documents.iter_mut().skip(count) {

@@ -131,6 +131,25 @@ fn every_fixture_has_its_findings() {
     }
 }
 
+/// A plan of what is there already shows a role's and a bucket's policies twice; they are repaired where they have a resource.
+#[test]
+fn what_a_plan_repeats_is_found_once() {
+    let policy = r#"{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"#;
+    let role = format!(
+        r#"{{"address":"aws_iam_role.a","mode":"managed","type":"aws_iam_role","values":{{"inline_policy":[{{"name":"p","policy":"{policy}"}}]}}}}"#
+    );
+    let own = format!(
+        r#"{{"address":"aws_iam_role_policy.p","mode":"managed","type":"aws_iam_role_policy","values":{{"policy":"{policy}"}}}}"#
+    );
+    let plan = |resources: &str| {
+        format!(
+            r#"{{"format_version":"1.2","planned_values":{{"root_module":{{"resources":[{resources}]}}}}}}"#
+        )
+    };
+    check(&[("plan.json", &plan(&role))], &["I110 plan.json:1"]);
+    check(&[("plan.json", &plan(&format!("{role},{own}")))], &["I110 plan.json:1"]);
+}
+
 #[test]
 fn formats() {
     let mut sources = fixture("wrong-key");
